@@ -1,0 +1,118 @@
+"""Who takes part: how each is configured and started, and what it claims to do.
+
+A new contender is one more entry of ``CONTENDERS`` and one more file in ``bench/configs``.
+"""
+
+import importlib.util
+import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from bench.rig import find_program, free_port, running, write_config
+from bench.tokens import AUDIENCE, ISSUER, Signer
+
+PATH: Final = "/api/products/1"  # what the load asks for
+UPSTREAM_PATH: Final = "/products/1"  # what the service must be asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What all contenders of one benchmark are configured with."""
+
+    folder: Path  # for generated configurations and logs
+    core: int
+    secret: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
+
+    @property
+    def signer(self) -> Signer:
+        """What signs the tokens that the contenders accept."""
+        return Signer(algorithm="HS256", key=self.secret)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A contender that accepts connections."""
+
+    port: int
+    pid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """One proxy to be measured."""
+
+    name: str
+    does: str  # for the table
+    template: str  # in bench/configs
+    command: tuple[str, ...]  # ``{config}`` and ``{folder}`` are filled in
+    module: str | None = None  # a Python module that must be there besides the program
+    authenticates: bool = True
+
+    def find_obstacle(self) -> str | None:
+        """Return why it cannot take part, or None where it can."""
+        if find_program(self.command[0]) is None:
+            return f"{self.command[0]} is not installed"
+        if self.module is not None and not _is_module(self.module):
+            return f"there is no module {self.module}"
+        return None
+
+    @contextmanager
+    def deployed(self, deployment: Deployment, upstream_port: int) -> Iterator[Server]:
+        """Run it in front of a service for the length of the block.
+
+        Raises:
+            RigError: It did not come up.
+        """
+        port = free_port()
+        folder = deployment.folder / f"{self.name}-{port}"
+        folder.mkdir()
+        config = folder / self.template
+        values = {
+            "port": port,
+            "upstream_port": upstream_port,
+            "folder": folder,
+            "secret": deployment.secret,
+            "issuer": ISSUER,
+            "audience": AUDIENCE,
+        }
+        write_config(self.template, config, values)
+        program, *arguments = (part.format(config=config, folder=folder) for part in self.command)
+        command = [find_program(program) or program, *arguments]
+        log = folder / "output.log"
+        with running(command, core=deployment.core, port=port, log=log) as pid:
+            yield Server(port, pid)
+
+
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # its package is not there
+        return False
+
+
+CONTENDERS: Final = (
+    Contender(
+        name="haproxy",
+        does="HAProxy, jwt_verify, claims to headers",
+        template="haproxy.cfg",
+        command=("haproxy", "-db", "-f", "{config}"),
+    ),
+    Contender(
+        name="gateway",
+        does="this gateway",
+        template="gateway.yaml",
+        command=(sys.executable, "-m", "gateway", "run", "--config", "{config}"),
+        module="gateway.__main__",
+    ),
+    Contender(
+        name="nginx",
+        does="nginx, plain proxy without authentication",
+        template="nginx.conf",
+        command=("nginx", "-e", "stderr", "-p", "{folder}", "-c", "{config}"),
+        authenticates=False,
+    ),
+)

@@ -1,0 +1,157 @@
+"""Processes on cores: starting a server pinned, knowing that it answers, its CPU time, its end.
+
+Every process is ended by its own id, whatever happens; every wait has an end.
+"""
+
+import os
+import shutil
+import socket
+import string
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+CONFIGS: Final = Path(__file__).parent / "configs"
+START_S: Final = 10.0  # until a server must accept connections
+STOP_S: Final = 5.0  # until one that was asked to end is killed
+
+_SEARCH_PATH: Final = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
+_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
+
+
+class RigError(Exception):
+    """The benchmark cannot go on; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """Which core does what."""
+
+    contender: int
+    load: int  # shared by wrk and the upstream
+
+
+class _Template(string.Template):
+    """``@{name}``: the configurations themselves are full of ``$``."""
+
+    delimiter = "@"
+
+
+def find_program(name: str) -> str | None:
+    """Return the path of an installed program; Debian keeps servers outside a user's PATH."""
+    return shutil.which(name, path=_SEARCH_PATH)
+
+
+def free_port() -> int:
+    """Return a loopback TCP port that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def write_config(template: str, target: Path, values: Mapping[str, object]) -> None:
+    """Fill in a template of ``bench/configs``; a name without a value is an error."""
+    text = (CONFIGS / template).read_text(encoding="utf-8")
+    target.write_text(_Template(text).substitute(values), encoding="utf-8")
+
+
+@contextmanager
+def running(command: list[str], *, core: int, port: int, log: Path) -> Iterator[int]:
+    """Run a server on one core for the length of the block.
+
+    Args:
+        command: What to start; must stay in the foreground.
+        core: The only core that it and its children may use.
+        port: The loopback port at which it answers.
+        log: Where its output goes.
+
+    Yields:
+        The id of its process, once it accepts connections.
+
+    Raises:
+        RigError: It ended, or did not listen within ``START_S``.
+    """
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["taskset", "-c", str(core), *command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            _await_listening(process, port, log)
+            yield process.pid
+        finally:
+            _end(process)
+
+
+@contextmanager
+def upstream(folder: Path, core: int) -> Iterator[int]:
+    """Run the service behind the contenders; yield its port."""
+    program = find_program("nginx")
+    if program is None:
+        raise RigError("nginx is not installed; it plays the service behind the contenders")
+    folder.mkdir()
+    config = folder / "nginx.conf"
+    port = free_port()
+    write_config("upstream.conf", config, {"port": port, "folder": folder})
+    command = [program, "-e", "stderr", "-p", str(folder), "-c", str(config)]
+    with running(command, core=core, port=port, log=folder / "output.log"):
+        yield port
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time that a process and its living descendants have used so far."""
+    parents: dict[int, int] = {}
+    used: dict[int, int] = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            # pid (comm) state ppid ...; utime and stime are fields 14 and 15   -- proc(5)
+            fields = entry.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        except OSError:  # it ended in between
+            continue
+        child = int(entry.parent.name)
+        parents[child] = int(fields[1])
+        used[child] = int(fields[11]) + int(fields[12])
+    family = {pid}
+    while grown := {child for child, parent in parents.items() if parent in family} - family:
+        family |= grown
+    return sum(used.get(member, 0) for member in family) / _TICKS_PER_S
+
+
+def show_progress(text: str) -> None:
+    """Tell the person who waits; standard output is for the table alone."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _await_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RigError(f"{process.args!r} ended at once:\n{_tail(log)}")
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return
+    raise RigError(f"{process.args!r} did not listen within {START_S:.0f} s:\n{_tail(log)}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _tail(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace")[-2000:]

@@ -1,0 +1,103 @@
+"""What people see: tables and colour on a terminal, plain aligned text in a pipe.
+
+The plain form is made to be read by grep and awk: no boxes, no wrapping, no escape sequences. In
+both forms control characters are shown, never sent: much of what is printed came from a network.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, TypeAlias
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+Row: TypeAlias = Sequence[str]
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_COLUMN_GAP: Final = "  "
+_STYLES: Final = {
+    "ok": "green",
+    "taken": "green",
+    "forward": "bold green",
+    "serve": "bold green",
+    "respond": "bold red",
+    "refused": "red",
+    "warning": "yellow",
+    "required": "green",
+    "optional": "yellow",
+    "none": "yellow",
+}
+
+
+def visible(text: str) -> str:
+    """Return *text* with its control characters as escapes, so that no terminal obeys them."""
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+
+
+def print_heading(text: str) -> None:
+    """Print the line above a section, with an empty line before it."""
+    if sys.stdout.isatty():
+        _console().print(Text(f"\n{visible(text)}", style="bold"))
+    else:
+        print(f"\n{visible(text)}")
+
+
+def print_line(text: str, style: str = "") -> None:
+    """Print one line of text."""
+    if sys.stdout.isatty():
+        _console().print(Text(visible(text), style=style), soft_wrap=True)
+    else:
+        print(visible(text))
+
+
+def print_rows(rows: Iterable[Row], *, header: Row = ()) -> None:
+    """Print rows in aligned columns; a cell that is a word such as ``ok`` is coloured."""
+    shown = [[visible(cell) for cell in row] for row in rows]
+    if sys.stdout.isatty():
+        _console().print(_rich_table(shown, header))
+        return
+    for line in align([list(header), *shown] if header else shown):
+        print(line)
+
+
+def align(rows: Sequence[Row]) -> list[str]:
+    """Return rows as lines of text whose columns begin at the same place."""
+    column_count = max((len(row) for row in rows), default=0)
+    widths = [max((len(r[i]) for r in rows if i < len(r)), default=0) for i in range(column_count)]
+    return [
+        _COLUMN_GAP.join(
+            cell.ljust(width) for cell, width in zip(row, widths, strict=False)
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def print_json(value: Any) -> None:  # noqa: ANN401 (any JSON value)
+    """Print a value as JSON; ASCII only, so that no control character gets through."""
+    print(json.dumps(value, indent=2))
+
+
+def print_error(text: str) -> None:
+    """Print what went wrong to standard error, in red on a terminal."""
+    lines = "\n".join(visible(line) for line in text.split("\n"))
+    if sys.stderr.isatty():
+        Console(stderr=True, highlight=False).print(Text(lines, style="red"), soft_wrap=True)
+    else:
+        print(lines, file=sys.stderr)
+
+
+def _console() -> Console:
+    return Console(highlight=False)
+
+
+def _rich_table(rows: Sequence[Row], header: Row) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=bool(header))
+    column_count = max([len(header), *(len(row) for row in rows)])
+    for index in range(column_count):
+        table.add_column(header[index] if index < len(header) else "", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+    return table

@@ -1,0 +1,83 @@
+"""``gateway routes``."""
+
+from typing import Any
+
+from gateway.cli.loading import (
+    DEFAULT_CONFIG,
+    AsJson,
+    ConfigPath,
+    exit_on_config_errors,
+    load,
+)
+from gateway.cli.output import print_json, print_rows
+from gateway.policy.model import Auth, Route
+from gateway.policy.requirements import Requirement
+
+_HEADER = ("NAME", "HOSTS", "METHODS", "PATH", "AUTH", "REQUIRES", "UPSTREAM", "CLAIM HEADERS")
+
+
+def routes(config: ConfigPath = DEFAULT_CONFIG, *, as_json: AsJson = False) -> None:
+    """List every route with what it asks for, where it leads and which claim headers it sets."""
+    with exit_on_config_errors():
+        found = [describe_route(route) for route in load(config).snapshot.routes]
+    if as_json:
+        print_json(found)
+    else:
+        print_rows([_row(route) for route in found], header=_HEADER)
+
+
+def describe_route(route: Route) -> dict[str, Any]:
+    """Return a route, with all that it inherits, as JSON can carry it."""
+    return {
+        "name": route.name,
+        "hosts": list(route.hosts),
+        "methods": sorted(method.decode("ascii") for method in route.methods),
+        "path": route.path,
+        "auth": route.auth.value,
+        "require": describe_requirement(route.require),
+        "credentials": [str(place) for place in route.places],
+        "upstream": route.upstream.name,
+        "endpoints": [e.authority.decode("ascii") for e in route.upstream.endpoints],
+        "strip_prefix": route.strip_prefix.decode("ascii"),
+        "max_body_bytes": route.max_body_bytes,
+        "claim_headers": {header.name: header.claim for header in route.headers.headers},
+    }
+
+
+def describe_requirement(require: Requirement) -> dict[str, Any]:
+    """Return what a route demands beyond a verified token; what it does not name is left out."""
+    named = {
+        "roles": sorted(require.roles),
+        "scopes": sorted(require.scopes),
+        "claims": {path: list(wanted) for path, wanted in require.claims.items()},
+    }
+    return {kind: wanted for kind, wanted in named.items() if wanted}
+
+
+def _row(route: dict[str, Any]) -> list[str]:
+    return [
+        route["name"],
+        ",".join(route["hosts"]) or "*",
+        ",".join(route["methods"]) or "*",
+        route["path"],
+        route["auth"],
+        _requirement_text(route["require"]) or "-",
+        route["upstream"],
+        ", ".join(_set_headers(route)) or "-",
+    ]
+
+
+def _set_headers(route: dict[str, Any]) -> list[str]:
+    """Return the identity headers that can be set; without a token there are none."""
+    return [] if route["auth"] == Auth.NONE.value else list(route["claim_headers"])
+
+
+def _requirement_text(require: dict[str, Any]) -> str:
+    parts = []
+    if roles := require.get("roles"):
+        parts.append(f"role:{'|'.join(roles)}")
+    if scopes := require.get("scopes"):
+        parts.append(f"scope:{'+'.join(scopes)}")
+    for path, wanted in require.get("claims", {}).items():
+        parts.append(f"{path}:{'|'.join(map(str, wanted))}")
+    return " ".join(parts)

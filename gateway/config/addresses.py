@@ -1,0 +1,106 @@
+"""Addresses in the file: what to listen on, where a service answers, which peers are proxies."""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+from gateway.config.fields import VARIABLE, refusal
+from gateway.errors import ProtocolError
+from gateway.http1.host import parse_host
+from gateway.policy.peers import Network
+
+_MAX_PORT: Final = 65535
+_LISTEN_CURE: Final = "write host:port or [v6]:port, for example 127.0.0.1:8080"
+_ENDPOINT_CURE: Final = "write http://host:port, for example http://127.0.0.1:9000"
+_PORT: Final = re.compile(r"0|[1-9][0-9]{0,4}")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A host and a port to listen on or to connect to."""
+
+    host: str  # a name or an address, IPv6 without brackets
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_address(text: str) -> Address | None:
+    """Read ``host:port`` or ``[v6]:port``; None where it is neither."""
+    host, _, port = text.rpartition(":")
+    if not _PORT.fullmatch(port) or int(port) > _MAX_PORT or ("[" in host) != (":" in host):
+        return None
+    name = parse_host_name(host)
+    return Address(name.strip("[]"), int(port)) if name is not None else None
+
+
+def parse_host_name(text: str) -> str | None:
+    """Read a host without port, in lower case and IPv6 in brackets; None where it is not one."""
+    try:
+        name = parse_host(text.encode("ascii")).decode("ascii")
+    except (ProtocolError, UnicodeEncodeError):
+        return None
+    if name != text.lower().removesuffix(".") or not name.strip("."):
+        return None  # it had a port
+    if name.rpartition(".")[2].isdigit():  # resolvers read "22" as 0.0.0.22
+        try:
+            ipaddress.IPv4Address(name)
+        except ValueError:
+            return None
+    return name
+
+
+def _parse_listen(value: object) -> Address:
+    text = value if isinstance(value, str) else ""
+    if text.startswith("unix:"):
+        raise refusal("unix sockets are not in this version yet", _LISTEN_CURE)
+    address = parse_address(text)
+    if address is None:
+        raise refusal("{value} is not an address to listen on", _LISTEN_CURE)
+    return address
+
+
+def _parse_endpoint(value: object) -> Address:
+    text = value if isinstance(value, str) else ""
+    if text.startswith("https:"):
+        raise refusal("TLS to an upstream is not in this version yet", _ENDPOINT_CURE)
+    scheme, _, authority = text.partition("://")
+    address = parse_address(authority) if scheme == "http" else None
+    if address is None or not address.port:
+        raise refusal("{value} is not an endpoint", _ENDPOINT_CURE)
+    return address
+
+
+def _parse_network(value: object) -> Network:
+    text = value if isinstance(value, str) else ""
+    network: Network | None = None
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+        ipaddress.ip_network(text)
+    except ValueError:
+        if network is not None:
+            raise refusal("{value} has bits set behind its prefix", f"write {network}") from None
+        raise refusal(
+            "{value} is not a network", "write an address or a CIDR, for example 10.0.0.0/8"
+        ) from None
+    if not network.prefixlen:
+        raise refusal(
+            "{value} trusts everyone on the Internet", "name the networks of your own proxies"
+        )
+    return network
+
+
+_ADDRESS_JSON: Final = WithJsonSchema({"type": "string", "pattern": r":[0-9]{1,5}$|" + VARIABLE})
+Listener = Annotated[Address, BeforeValidator(_parse_listen), _ADDRESS_JSON]
+EndpointUrl = Annotated[
+    Address,
+    BeforeValidator(_parse_endpoint),
+    WithJsonSchema({"type": "string", "pattern": r"^http://.+:[0-9]{1,5}$|" + VARIABLE}),
+]
+TrustedNetwork = Annotated[
+    Network, BeforeValidator(_parse_network), WithJsonSchema({"type": "string"})
+]

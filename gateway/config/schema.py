@@ -1,0 +1,202 @@
+"""Every key of the file: its type, its default and what it means.
+
+The models are the one source of the JSON Schema (``gateway schema``) and of the configuration's
+reference; ``config/routes.yaml`` is their example. What a value can be checked for by itself is
+checked by its type; what several values say together is checked here where they are neighbours, and
+in ``compile`` where they are not.
+"""
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from gateway.config.addresses import Address, EndpointUrl, Listener, TrustedNetwork
+from gateway.config.fields import (
+    Count,
+    Duration,
+    Id,
+    Lenient,
+    NotEmpty,
+    Scope,
+    Size,
+    Text,
+    as_list,
+    plain,
+    refusal,
+)
+from gateway.config.names import HostMode, UpstreamName
+from gateway.config.route_settings import ClaimHeaders, RouteSettings
+from gateway.config.secret_values import PasswordHash
+from gateway.config.section import Section, size_field, time_field
+from gateway.config.token_settings import CredentialSettings, TokensSettings
+from gateway.policy.model import Limits
+
+_LIMITS: Final = Limits()
+
+
+class LimitsSettings(Section):
+    """What one client connection may cost."""
+
+    head: Size = size_field(_LIMITS.head_bytes, "Largest request head (431).")
+    target: Size = size_field(_LIMITS.target_bytes, "Longest request target (414).")
+    fields: Count = Field(
+        default=_LIMITS.fields, description="Most header fields in a request (431)."
+    )
+    head_timeout: Duration = time_field(
+        _LIMITS.head_timeout_s, "From the first byte of a head to its end (408)."
+    )
+    idle_timeout: Duration = time_field(
+        _LIMITS.idle_timeout_s, "How long a connection is kept open between two requests."
+    )
+    body_timeout: Duration = time_field(
+        _LIMITS.body_timeout_s, "Longest pause of a client within a body (408)."
+    )
+    write_timeout: Duration = time_field(
+        _LIMITS.write_timeout_s, "How long a client may take no byte before it is cut off."
+    )
+    connections: Count = Field(
+        default=_LIMITS.connections, description="Most open client connections of a worker."
+    )
+    upstream_wait: Duration = time_field(
+        _LIMITS.upstream_wait_s, "Longest wait for a free connection to an upstream (503)."
+    )
+    upstream_pending: Count = Field(
+        default=_LIMITS.upstream_pending, description="Most requests that wait for one (503)."
+    )
+    upstream_head: Size = size_field(
+        _LIMITS.upstream_head_bytes, "Largest head of an answer (502)."
+    )
+    buffer: Size = size_field(
+        _LIMITS.buffer_bytes, "Bytes held per direction before the sending side is paused."
+    )
+    odd_header_names: Literal["drop", "keep"] = Field(
+        default="drop",
+        description="What happens to header names with other bytes than A-Z a-z 0-9 and -.",
+    )
+
+
+class UserSettings(Section):
+    """One who can log in."""
+
+    username: Id = Field(description="The name to log in with.")
+    password_hash: PasswordHash = Field(
+        description="From 'gateway hash-password': argon2id; or a legacy system's."
+    )
+    id: Id | None = Field(
+        default=None, description="The subject of the tokens (sub), if not the username."
+    )
+    roles: Annotated[tuple[Text, ...], Lenient] = Field(default=(), description="The roles held.")
+    scopes: Annotated[tuple[Scope, ...], Lenient] = Field(
+        default=(), description="The scopes held."
+    )
+    attributes: Annotated[dict[Text, Any], BeforeValidator(plain)] = Field(
+        default={}, description="Anything else; tokens.claims makes claims of it."
+    )
+
+
+def _check_one(endpoints: tuple[Address, ...]) -> tuple[Address, ...]:
+    if len(endpoints) > 1:
+        raise refusal(
+            "balancing between several endpoints is not in this version yet", "name one endpoint"
+        )
+    return endpoints
+
+
+class UpstreamSettings(Section):
+    """A service behind the gateway."""
+
+    endpoints: Annotated[tuple[EndpointUrl, ...], Lenient, NotEmpty, AfterValidator(_check_one)] = (
+        Field(description="Where it answers: http://host:port.")
+    )
+    connect_timeout: Duration = time_field(2.0, "Longest wait for a connection (504).")
+    response_timeout: Duration = time_field(30.0, "Longest wait for the head of an answer (504).")
+    idle_timeout: Duration = time_field(60.0, "Longest pause within the body of an answer.")
+    max_connections: Count = Field(
+        default=256, description="Most connections per endpoint and worker."
+    )
+    host: HostMode = Field(
+        default="preserve",
+        description="The Host it is sent: preserve (the client's), upstream, or a literal.",
+    )
+
+
+def _check_version(value: object) -> object:
+    if type(value) is not int or value != 1:  # true == 1 in Python
+        raise refusal("{value} is not a version of this format", "write 1")
+    return value
+
+
+class Settings(Section):
+    """The configuration of the gateway."""
+
+    version: Annotated[Literal[1], BeforeValidator(_check_version)] = Field(
+        description="The version of this format."
+    )
+    listen: Annotated[
+        tuple[Listener, ...],
+        Lenient,
+        NotEmpty,
+        BeforeValidator(as_list, json_schema_input_type=Listener | list[Listener]),
+    ] = Field(
+        default=(Address("127.0.0.1", 8080),),
+        description="Where clients connect: host:port or [v6]:port, or a list of them.",
+        json_schema_extra={"default": "127.0.0.1:8080"},
+    )
+    trusted_proxies: Annotated[tuple[TrustedNetwork, ...], Lenient] = Field(
+        default=(), description="Networks whose X-Forwarded-* and Forwarded are believed."
+    )
+    limits: LimitsSettings = Field(
+        default=LimitsSettings(),
+        description="Limits and deadlines.",
+        json_schema_extra={"default": {}},
+    )
+    tokens: TokensSettings = Field(description="The tokens that are issued and accepted.")
+    credentials: Annotated[tuple[CredentialSettings, ...], Lenient, NotEmpty] = Field(
+        default=(CredentialSettings(header="Authorization", scheme="Bearer"),),
+        description="Where a credential may sit; a route may narrow this list.",
+        json_schema_extra={"default": [{"header": "Authorization", "scheme": "Bearer"}]},
+    )
+    claim_headers: ClaimHeaders = Field(
+        default={}, description="Identity headers: each from the path of a claim."
+    )
+    users: Annotated[tuple[UserSettings, ...], Lenient] = Field(
+        default=(), description="Who can log in."
+    )
+    upstreams: dict[UpstreamName, UpstreamSettings] = Field(
+        default={}, description="The services behind the gateway, by name."
+    )
+    routes: Annotated[tuple[RouteSettings, ...], Lenient] = Field(
+        default=(), description="What is allowed; whatever no route allows is 404."
+    )
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the file, for editors."""
+    schema: dict[str, Any] = _without_noise(Settings.model_json_schema())
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Configuration of the gateway",
+    } | schema
+
+
+def _without_noise(schema: Any) -> Any:  # noqa: ANN401 (any JSON value)
+    """Drop what says nothing in a file: generated titles, and null, which no key takes."""
+    if isinstance(schema, list):
+        return [_without_noise(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {
+        key: {name: _without_noise(part) for name, part in value.items()}
+        if key in _NAMED_PARTS
+        else _without_noise(value)
+        for key, value in schema.items()
+        if key != "title" and not (key == "default" and value is None)
+    }
+    choices = [choice for choice in kept.get("anyOf", ()) if choice != {"type": "null"}]
+    if len(choices) == 1:
+        del kept["anyOf"]
+        return choices[0] | kept
+    return kept | {"anyOf": choices} if choices else kept
+
+
+_NAMED_PARTS: Final = ("properties", "$defs")  # their keys are names, not keywords

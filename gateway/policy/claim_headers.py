@@ -1,0 +1,114 @@
+"""Identity headers: verified claims as field lines that a service can read without guessing.
+
+Every value is text that decodes to the claim in one way only: bytes outside ASCII, and the percent
+sign itself, are percent-encoded UTF-8; in a list so is the comma. A control byte is never encoded
+away but refuses the request, since no honest issuer puts one into a claim.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+from gateway.policy.claims import Claims, find_claim
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+# The lookbehind keeps the search linear: each run of spaces is tried once, from its start.
+_ENCODED: Final = re.compile(rb"[%\x80-\xff]|^ +|(?<! ) +$")
+_ENCODED_IN_LIST: Final = re.compile(rb"[%,\x80-\xff]|^ +|(?<! ) +$")
+
+MAX_BLOCK_BYTES: Final = 16 * 1024  # of all identity headers; half of what we take as a head
+
+
+class HeaderFormat(Enum):
+    """How a claim becomes a field value."""
+
+    TEXT = "text"
+    BASE64URL_JSON = "base64url-json"
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimHeader:
+    """One identity header."""
+
+    name: str
+    claim: str  # a path, or "*" for all claims
+    default: str | None = None
+    format: HeaderFormat = HeaderFormat.TEXT
+
+
+class UnfitClaimError(ValueError):
+    """A claim that no field value can carry; *header* names the one that it was meant for."""
+
+    def __init__(self, header: str) -> None:
+        super().__init__(header)
+        self.header = header
+
+
+class HeaderPlan:
+    """The identity headers of a route, in order. Compared by identity, so that it can be a key."""
+
+    __slots__ = ("headers",)
+
+    def __init__(self, headers: tuple[ClaimHeader, ...]) -> None:
+        self.headers = headers
+
+    def render(self, claims: Claims) -> bytes:
+        """Return the field lines for *claims*, each with its CRLF.
+
+        Raises:
+            UnfitClaimError: A value has a control byte, or all of them are too long together.
+        """
+        lines = []
+        for header in self.headers:
+            value = find_claim(claims, header.claim)
+            if value is None:
+                value = header.default
+            if value is None:
+                continue
+            try:
+                text = _FORMATS[header.format](value)
+            except (ValueError, RecursionError):  # control byte, lone surrogate; nested too deep
+                raise UnfitClaimError(header.name) from None
+            lines.append(b"%b: %b\r\n" % (header.name.encode("ascii"), text))
+            if sum(map(len, lines)) > MAX_BLOCK_BYTES:
+                raise UnfitClaimError(header.name)
+        return b"".join(lines)
+
+
+def _format_text(value: object) -> bytes:
+    if isinstance(value, list):
+        return b",".join(_encode(_plain(item), _ENCODED_IN_LIST) for item in value)
+    return _encode(_plain(value), _ENCODED)
+
+
+def _plain(value: object) -> str:
+    text = value if isinstance(value, str) else _compact_json(value)
+    if _CONTROL.search(text):
+        raise ValueError("control byte")
+    return text
+
+
+def _encode(text: str, special: re.Pattern[bytes]) -> bytes:
+    return special.sub(lambda match: _percent(match[0]), text.encode("utf-8"))
+
+
+def _percent(data: bytes) -> bytes:
+    return b"".join(b"%%%02X" % byte for byte in data)
+
+
+def _format_base64url_json(value: object) -> bytes:
+    return base64.urlsafe_b64encode(_compact_json(value).encode("utf-8")).rstrip(b"=")
+
+
+def _compact_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=dict)
+
+
+_FORMATS: Final[dict[HeaderFormat, Callable[[Any], bytes]]] = {
+    HeaderFormat.TEXT: _format_text,
+    HeaderFormat.BASE64URL_JSON: _format_base64url_json,
+}

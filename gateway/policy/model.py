@@ -1,0 +1,240 @@
+"""What a decision is made from, and the three kinds that it has.
+
+Everything that comes from the configuration is compiled once, frozen, and hangs on one
+``Snapshot``; a reload builds a new one and swaps it in one assignment. What is made per request is
+a plain class with slots (a frozen dataclass takes three times as long to build).
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Final, TypeAlias, assert_never
+
+from gateway.errors import REASONS, Reason
+from gateway.http1.names import NameTable
+from gateway.http1.request import RequestHead, RequestParser
+from gateway.policy.claim_headers import HeaderPlan
+from gateway.policy.peers import TrustedProxies
+from gateway.policy.requirements import Requirement
+from gateway.policy.routing import Router
+from gateway.policy.tokens import TokenVerifier, VerifiedToken
+
+
+class Auth(Enum):
+    """Whether a route asks for a credential."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"  # none is anonymous; a bad one is refused
+    NONE = "none"  # not looked at, and not passed on
+
+
+class PlaceKind(Enum):
+    """Where in a request a credential may sit."""
+
+    SCHEME = auto()  # ``Authorization: Bearer <token>``
+    RAW = auto()  # ``access-token: <token>``
+    COOKIE = auto()
+    QUERY = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialPlace:
+    """One place where a route looks for its credential."""
+
+    kind: PlaceKind
+    name: bytes  # of the field (lower case), the cookie or the query parameter
+    scheme: bytes = b""  # lower case; with SCHEME only
+    in_header: bool = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "in_header", self.kind in (PlaceKind.SCHEME, PlaceKind.RAW))
+
+    def __str__(self) -> str:
+        name = self.name.decode("ascii")
+        match self.kind:
+            case PlaceKind.SCHEME:
+                return f"header {name} ({self.scheme.decode('ascii')})"
+            case PlaceKind.RAW:
+                return f"header {name}"
+            case PlaceKind.COOKIE:
+                return f"cookie {name}"
+            case PlaceKind.QUERY:
+                return f"query parameter {name}"
+            case _:
+                assert_never(self.kind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one client connection may cost. Every default says where it comes from."""
+
+    head_bytes: int = 32 * 1024  # nginx: large_client_header_buffers 4 x 8k
+    target_bytes: int = 8 * 1024  # nginx: one of those buffers
+    fields: int = 100  # Envoy: 100, HAProxy: 101
+    head_timeout_s: float = (
+        10.0  # first byte to end of head; nginx and Caddy 60, slowloris wants less
+    )
+    idle_timeout_s: float = 75.0  # between requests; nginx: keepalive_timeout 75
+    body_timeout_s: float = 30.0  # between two reads of a body; nginx: client_body_timeout 60
+    write_timeout_s: float = 60.0  # a client that takes no byte; nginx: send_timeout 60
+    connections: int = 10_000  # per worker; Envoy's edge guide: 10,000 a listener
+    upstream_wait_s: float = 1.0  # for a free connection to an endpoint; nginx waits for ever
+    upstream_pending: int = 1024  # requests waiting for one; Envoy: max_pending_requests 1024
+    upstream_head_bytes: int = 64 * 1024  # Envoy: 60 KiB
+    buffer_bytes: int = 64 * 1024  # held per direction before the other side is paused
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One address at which an upstream answers."""
+
+    host: str  # a name or an address, IPv6 without brackets
+    port: int
+
+    @property
+    def authority(self) -> bytes:
+        """The value of ``Host`` that names this endpoint."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}".encode("ascii")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """A service behind the gateway."""
+
+    name: str
+    endpoints: tuple[Endpoint, ...]  # at least one
+    connect_timeout_s: float = 2.0  # Envoy: 5; a neighbour answers in milliseconds or not at all
+    response_timeout_s: float = 30.0  # to the response head; oauth2-proxy and Pomerium: 30
+    idle_timeout_s: float = 60.0  # between two reads of a body; nginx: proxy_read_timeout 60
+    max_connections: int = 256  # per endpoint and worker
+    host: bytes | None = None  # the Host that it is sent; None keeps the client's
+    host_from_endpoint: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Route:
+    """One rule: which requests it takes, what it asks of them, where they go."""
+
+    name: str
+    path: str  # as configured
+    upstream: Upstream
+    hosts: tuple[str, ...] = ()
+    methods: frozenset[bytes] = frozenset()  # empty: every method
+    auth: Auth = Auth.REQUIRED
+    require: Requirement = field(default_factory=Requirement)
+    places: tuple[CredentialPlace, ...] = ()
+    headers: HeaderPlan = field(default_factory=lambda: HeaderPlan(()))
+    strip_prefix: bytes = b""  # whole segments, without a final "/"
+    max_body_bytes: int = 10 * 1024 * 1024
+    forward_credential: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ControlEndpoint:
+    """A path that the gateway answers itself; it wins over every route."""
+
+    path: str
+    auth: Auth = Auth.NONE
+
+
+# What the public listener serves (DESIGN.md section 3). A route cannot take these paths away.
+CONTROL_ENDPOINTS: Final[tuple[ControlEndpoint, ...]] = (
+    ControlEndpoint("/authenticate"),
+    ControlEndpoint("/whoami", Auth.REQUIRED),
+    ControlEndpoint("/.well-known/jwks.json"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Snapshot:
+    """One compiled configuration; a request keeps the one that it began with."""
+
+    router: Router[Route]
+    names: NameTable
+    verifier: TokenVerifier
+    places: tuple[CredentialPlace, ...]  # where the control plane looks for its credential
+    routes: tuple[Route, ...] = ()  # in the order of the file
+    upstreams: tuple[Upstream, ...] = ()
+    methods: frozenset[bytes] = frozenset()  # every method that some route takes
+    trusted_proxies: TrustedProxies = field(default_factory=TrustedProxies)
+    limits: Limits = field(default_factory=Limits)
+    control: dict[bytes, ControlEndpoint] = field(
+        default_factory=lambda: {e.path.encode("ascii"): e for e in CONTROL_ENDPOINTS}
+    )
+    parser: RequestParser = field(init=False)
+
+    def __post_init__(self) -> None:
+        limits = self.limits
+        parser = RequestParser(
+            self.names, max_fields=limits.fields, max_target_bytes=limits.target_bytes
+        )
+        object.__setattr__(self, "parser", parser)
+
+
+class Request:
+    """One request as the decision sees it: the head and what the connection knows."""
+
+    __slots__ = ("head", "peer", "request_id", "secure")
+
+    def __init__(self, head: RequestHead, *, peer: str, secure: bool, request_id: bytes) -> None:
+        self.head = head
+        self.peer = peer  # the address of the other end, without port
+        self.secure = secure  # whether it came over TLS
+        self.request_id = request_id  # a trusted proxy's, or a new one
+
+
+class Forward:
+    """Send the request to the service, with this head in place of the client's."""
+
+    __slots__ = ("fields", "request_line", "route", "token")
+
+    def __init__(
+        self,
+        route: Route,
+        request_line: bytes,
+        fields: bytes,
+        token: VerifiedToken | None,
+    ) -> None:
+        self.route = route
+        self.request_line = request_line  # with its CRLF
+        self.fields = fields  # field lines, each with its CRLF, Host first; framing comes later
+        self.token = token  # None: anonymous
+
+    @property
+    def names_host(self) -> bool:
+        """Whether Host is known; else the authority of the endpoint that is chosen becomes it."""
+        return self.fields.startswith(b"Host: ")
+
+
+class Serve:
+    """Let the gateway's own endpoint answer."""
+
+    __slots__ = ("endpoint", "token")
+
+    def __init__(self, endpoint: ControlEndpoint, token: VerifiedToken | None) -> None:
+        self.endpoint = endpoint
+        self.token = token
+
+
+class Respond:
+    """Answer here and now; the service never hears of the request."""
+
+    __slots__ = ("allow", "detail", "reason", "route", "status")
+
+    def __init__(
+        self,
+        reason: Reason | None,
+        detail: str = "",
+        *,
+        status: int = 204,
+        route: Route | None = None,
+        allow: tuple[bytes, ...] = (),
+    ) -> None:
+        self.reason = reason  # None: not a refusal, and *status* says what it is
+        self.status = REASONS[reason].status if reason else status
+        self.detail = detail or (REASONS[reason].title if reason else "")
+        self.route = route  # the one that refused, where one was found
+        self.allow = allow  # methods, with 405
+
+
+Decision: TypeAlias = Forward | Serve | Respond

@@ -1,0 +1,43 @@
+"""The answer to a refused request: problem+json, and the challenge that goes with a 401 or 403.
+
+Source: RFC 9457 (problem details), RFC 6750 section 3 (``WWW-Authenticate``).
+"""
+
+import json
+from http import HTTPStatus
+from typing import Final
+
+from gateway.errors import REASONS, Reason
+
+# The page that explains each reason, relative so that it can be served from anywhere.
+REASONS_PAGE: Final = "docs/decisions.md"
+
+_REALM: Final = 'Bearer realm="gateway"'
+_INVALID_TOKEN: Final = f'{_REALM}, error="invalid_token"'
+# > If the request lacks any authentication information [...] the resource server SHOULD NOT include
+# > an error code   -- RFC 6750 section 3.1
+_BARE: Final = frozenset((Reason.CREDENTIAL_MISSING, Reason.LOGIN_FAILED))
+
+
+def challenge_for(reason: Reason) -> str | None:
+    """Return the value of ``WWW-Authenticate`` for a reason, or None where none is due."""
+    if reason is Reason.SCOPE_MISSING:
+        return f'{_REALM}, error="insufficient_scope"'
+    if REASONS[reason].status != HTTPStatus.UNAUTHORIZED:
+        return None
+    return _REALM if reason in _BARE else _INVALID_TOKEN
+
+
+def problem_body(reason: Reason, detail: str, request_id: str) -> bytes:
+    """Return the problem document; *detail* is a fixed sentence, never data of the request."""
+    info = REASONS[reason]
+    return json.dumps(
+        {
+            "type": f"{REASONS_PAGE}#{reason}",
+            "title": HTTPStatus(info.status).phrase,
+            "status": info.status,
+            "detail": detail or info.title,
+            "reason": reason,
+            "request_id": request_id,
+        }
+    ).encode("ascii")

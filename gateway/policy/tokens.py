@@ -1,0 +1,256 @@
+"""From a credential's bytes to verified claims, or to the reason why not.
+
+The order is: shape of the text, header, issuer, key, signature, claims. Every claim is checked
+here, by type and by value: PyJWT accepts ``exp`` as a string, duplicate members, UTF-16 and any
+``typ``.
+"""
+
+import binascii
+import json
+import math
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+from gateway.errors import CredentialError, Reason
+from gateway.memo import Memo
+from gateway.policy.claims import Claims, roles_of, scopes_of
+from gateway.policy.signature import VerificationKey
+
+MAX_TOKEN_BYTES: Final = 8 * 1024  # before any decoding; Envoy caches none above 4 KiB
+MAX_SUBJECT_CHARS: Final = 255  # OpenID Connect Core section 2
+MAX_SECONDS: Final = 2**53  # the largest integer that every JSON reader keeps
+
+# JWS Compact Serialization: three base64url parts without padding   -- RFC 7515 section 7.1
+_COMPACT: Final = re.compile(rb"([A-Za-z0-9_\-]+)\.([A-Za-z0-9_\-]+)\.([A-Za-z0-9_\-]+)")
+# token68 = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="   -- RFC 9110 section 11.2
+_TOKEN68: Final = re.compile(rb"[A-Za-z0-9\-._~+/]+=*")
+# Members that would let a token bring its own key, or change what is signed (RFC 7515, 7516, 7797).
+_FORBIDDEN_MEMBERS: Final = frozenset(("jku", "jwk", "x5u", "x5c", "crit", "zip", "b64"))
+_ACCESS_TOKEN_TYPES: Final = frozenset(("at+jwt", "application/at+jwt"))  # RFC 9068 section 2.1
+_FOREIGN_TYPES: Final = _ACCESS_TOKEN_TYPES | {"jwt", "application/jwt"}
+
+CACHED_TOKENS: Final = (
+    8192  # per generation; two generations of 8192 typical tokens are some 40 MiB
+)
+CACHED_TOKEN_BYTES: Final = 4 * 1024  # Envoy's JWT cache takes none above that either
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issuer:
+    """Whose tokens are accepted, and what they must say."""
+
+    name: str  # ``iss``, exactly
+    audiences: frozenset[str]  # a token must carry one of them
+    keys: tuple[VerificationKey, ...]
+    own: bool = True  # our own tokens must be of type at+jwt and carry jti
+    leeway_s: int = 30
+    max_lifetime_s: int | None = None  # of ``exp - iat``
+
+
+class VerifiedToken:
+    """The claims of a token whose signature has been verified, and what was made of them."""
+
+    __slots__ = ("claims", "expires_at_s", "issuer", "rendered", "roles", "scopes", "valid_from_s")
+
+    def __init__(self, claims: dict[str, Any], issuer: Issuer) -> None:
+        self.claims = claims
+        self.issuer = issuer
+        self.expires_at_s: int = (
+            claims["exp"] + issuer.leeway_s
+        )  # the first second it is refused in
+        starts = claims.get("nbf"), claims.get("iat")
+        self.valid_from_s: int = max(s for s in (*starts, 0) if s is not None) - issuer.leeway_s
+        self.roles = roles_of(claims)
+        self.scopes = scopes_of(claims)
+        self.rendered: dict[object, bytes] = {}  # identity headers by plan, made at first use
+
+
+class TokenVerifier:
+    """Verifies tokens of the configured issuers, and remembers those that it has verified.
+
+    What is remembered is keyed by the exact bytes and changes nothing but time: the clock is asked
+    anew each time, and all that depends on the route is decided elsewhere. A change of keys comes
+    with a new snapshot, and so with an empty memory.
+    """
+
+    __slots__ = ("_issuers", "_memo")
+
+    def __init__(self, issuers: tuple[Issuer, ...]) -> None:
+        self._issuers = {issuer.name: issuer for issuer in issuers}
+        self._memo: Memo[bytes, VerifiedToken] = Memo(CACHED_TOKENS)
+
+    def verify(self, token: bytes, now_s: float) -> VerifiedToken:
+        """Return the verified claims of a token that counts at *now_s*.
+
+        Raises:
+            CredentialError: It does not: one of the ``token_*`` reasons, or
+                ``credential_malformed`` where it is not even a token68.
+        """
+        verified = self._memo.find(token)
+        if verified is None:
+            verified = self._verify_signed(token)
+            if len(token) <= CACHED_TOKEN_BYTES:
+                self._memo.add(token, verified)
+        if now_s >= verified.expires_at_s:
+            raise CredentialError(Reason.TOKEN_EXPIRED)
+        if now_s < verified.valid_from_s:
+            raise CredentialError(Reason.TOKEN_NOT_YET_VALID)
+        return verified
+
+    def _verify_signed(self, token: bytes) -> VerifiedToken:
+        header, claims = _parse_token(token)
+        algorithm = _check_header(header)
+        issuer = self._issuers.get(_text(claims, "iss", Reason.TOKEN_ISSUER))
+        if issuer is None:
+            raise CredentialError(Reason.TOKEN_ISSUER)
+        key = _find_key(issuer, algorithm, header)
+        if not key.verifies(token.decode("ascii")):
+            raise CredentialError(Reason.TOKEN_SIGNATURE)
+        _check_type(header, issuer)
+        _check_claims(claims, issuer)
+        return VerifiedToken(claims, issuer)
+
+
+def _parse_token(token: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+    if len(token) > MAX_TOKEN_BYTES:
+        raise CredentialError(Reason.TOKEN_MALFORMED, "The token is too long.")
+    match = _COMPACT.fullmatch(token)
+    if match is None:
+        raise CredentialError(
+            Reason.TOKEN_MALFORMED if _TOKEN68.fullmatch(token) else Reason.CREDENTIAL_MALFORMED
+        )
+    header, payload, signature = match.groups()
+    _decode_base64url(signature)
+    return parse_json_object(_decode_base64url(header)), parse_json_object(
+        _decode_base64url(payload)
+    )
+
+
+def _decode_base64url(text: bytes) -> bytes:
+    """Decode one part; only the canonical spelling is taken (RFC 4648 section 3.5)."""
+    try:
+        data = urlsafe_b64decode(text + b"=" * (-len(text) % 4))
+    except binascii.Error:
+        raise CredentialError(Reason.TOKEN_MALFORMED) from None
+    if urlsafe_b64encode(data).rstrip(b"=") != text:
+        raise CredentialError(Reason.TOKEN_MALFORMED)
+    return data
+
+
+def parse_json_object(data: bytes) -> dict[str, Any]:
+    """Read one JSON object strictly: UTF-8, no duplicate members, no NaN, no lone surrogates.
+
+    Raises:
+        CredentialError: ``token_malformed``.
+    """
+    try:
+        text = data.decode("utf-8")
+        value = _DECODER.decode(text)
+        if "\\u" in text:  # an escape may spell a lone surrogate, which is no Unicode text
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except (ValueError, RecursionError):  # also UnicodeError, and integers of over 4,300 digits
+        raise CredentialError(Reason.TOKEN_MALFORMED) from None
+    if not isinstance(value, dict):
+        raise CredentialError(Reason.TOKEN_MALFORMED)
+    return value
+
+
+def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("duplicate member")
+    return members
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):  # 1e400
+        raise ValueError(text)
+    return number
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_unique_members, parse_float=_finite, parse_constant=_refuse_constant
+)
+
+
+def _text(members: Claims, name: str, otherwise: Reason = Reason.TOKEN_MALFORMED) -> str:
+    """Return a member that must be a non-empty string."""
+    value = members.get(name)
+    if value is None:
+        raise CredentialError(Reason.TOKEN_CLAIM_MISSING, f"The token has no {name}.")
+    if not isinstance(value, str) or not value:
+        raise CredentialError(otherwise)
+    return value
+
+
+def _check_header(header: dict[str, Any]) -> str:
+    if not _FORBIDDEN_MEMBERS.isdisjoint(header):
+        raise CredentialError(Reason.TOKEN_MALFORMED, "The token's header has a refused member.")
+    algorithm = header.get("alg")
+    if not isinstance(algorithm, str):
+        raise CredentialError(Reason.TOKEN_ALGORITHM)
+    return algorithm
+
+
+def _find_key(issuer: Issuer, algorithm: str, header: dict[str, Any]) -> VerificationKey:
+    """Return the issuer's key for a token; the algorithm is the key's, never only the header's."""
+    candidates = [key for key in issuer.keys if key.algorithm == algorithm]
+    if not candidates:
+        raise CredentialError(Reason.TOKEN_ALGORITHM)
+    if "kid" in header:
+        kid = header["kid"]
+        candidates = [key for key in candidates if key.kid == kid]
+    if len(candidates) != 1:
+        raise CredentialError(Reason.TOKEN_KEY_UNKNOWN)
+    return candidates[0]
+
+
+def _check_type(header: dict[str, Any], issuer: Issuer) -> None:
+    kind = header.get("typ")
+    if kind is None and not issuer.own:
+        return
+    accepted = _ACCESS_TOKEN_TYPES if issuer.own else _FOREIGN_TYPES
+    if not isinstance(kind, str) or kind.lower() not in accepted:
+        raise CredentialError(Reason.TOKEN_TYPE)
+
+
+def _check_claims(claims: dict[str, Any], issuer: Issuer) -> None:
+    expires_at = _seconds(claims, "exp", required=True)
+    issued_at = _seconds(claims, "iat", required=issuer.own)
+    _seconds(claims, "nbf", required=False)
+    if len(_text(claims, "sub")) > MAX_SUBJECT_CHARS:
+        raise CredentialError(Reason.TOKEN_MALFORMED)
+    if issuer.own:
+        _text(claims, "jti")
+    _check_audience(claims, issuer)
+    lifetime_cap = issuer.max_lifetime_s
+    if lifetime_cap is not None and expires_at - (issued_at or 0) > lifetime_cap:
+        raise CredentialError(Reason.TOKEN_MALFORMED, "The token's lifetime is too long.")
+
+
+def _seconds(claims: Claims, name: str, *, required: bool) -> int:
+    """Check a NumericDate; whole seconds only, as every issuer sends them (RFC 7519 section 2)."""
+    value = claims.get(name)
+    if value is None and name not in claims:
+        if required:
+            raise CredentialError(Reason.TOKEN_CLAIM_MISSING, f"The token has no {name}.")
+        return 0
+    if type(value) is not int or not 0 < value < MAX_SECONDS:
+        raise CredentialError(Reason.TOKEN_MALFORMED)
+    return value
+
+
+def _check_audience(claims: Claims, issuer: Issuer) -> None:
+    audience = claims.get("aud")
+    if audience is None:
+        raise CredentialError(Reason.TOKEN_CLAIM_MISSING, "The token has no aud.")
+    named = audience if isinstance(audience, list) else [audience]
+    if not all(isinstance(name, str) for name in named) or issuer.audiences.isdisjoint(named):
+        raise CredentialError(Reason.TOKEN_AUDIENCE)

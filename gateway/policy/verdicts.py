@@ -1,0 +1,182 @@
+"""Each stage's verdict on one request, in ``decide``'s order, for ``gateway explain``.
+
+Every verdict comes from the stage's own function; what is written here is only the words. Tests
+hold that the last verdict and the decision say the same.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from gateway.errors import REASONS, CredentialError, Reason
+from gateway.policy.claim_headers import UnfitClaimError
+from gateway.policy.credentials import Presented
+from gateway.policy.decide import authenticate
+from gateway.policy.forwarding import plan_forward
+from gateway.policy.model import Auth, ControlEndpoint, Request, Respond, Route, Snapshot
+from gateway.policy.requirements import Requirement
+from gateway.policy.tokens import VerifiedToken
+
+# What ``TokenVerifier`` judges, in its order.
+_TOKEN_STAGES: Final = (
+    "token shape", "token issuer", "token algorithm", "token key", "token signature",
+    "token type", "token audience", "token times",
+)  # fmt: skip
+# How many of them a token had passed when it was refused. A reason that is not named here can come
+# from more than one of them.
+_STAGES_PASSED: Final = {
+    Reason.TOKEN_ISSUER: 1,
+    Reason.TOKEN_KEY_UNKNOWN: 3,
+    Reason.TOKEN_SIGNATURE: 4,
+    Reason.TOKEN_TYPE: 5,
+    Reason.TOKEN_AUDIENCE: 6,
+    Reason.TOKEN_EXPIRED: 7,
+    Reason.TOKEN_NOT_YET_VALID: 7,
+}
+_BEFORE_THE_TOKEN: Final = (Reason.CREDENTIAL_MISSING, Reason.SEVERAL_CREDENTIALS)
+
+# Who judges a request: the gateway's own endpoint, a route, or nobody, which is a refusal.
+Judge: TypeAlias = ControlEndpoint | Route | Respond
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One stage's verdict."""
+
+    name: str
+    passed: bool
+    detail: str
+    reason: Reason | None = None  # of the refusal; None where the check passed
+
+
+def run_checks(
+    snapshot: Snapshot, request: Request, judge: Judge, presented: Presented, now_s: float
+) -> tuple[Check, ...]:
+    """Ask each stage in turn, up to the first that refuses."""
+    checks = []
+    for check in _verdicts(snapshot, request, judge, presented, now_s):
+        checks.append(check)
+        if not check.passed:
+            break
+    return tuple(checks)
+
+
+def _verdicts(
+    snapshot: Snapshot, request: Request, judge: Judge, presented: Presented, now_s: float
+) -> Iterator[Check]:
+    if isinstance(judge, Respond):
+        yield Check("route", judge.reason is None, judge.detail, judge.reason)
+        return
+    name = judge.name if isinstance(judge, Route) else f"the gateway's own {judge.path}"
+    yield _passed("route", name)
+    try:
+        token = authenticate(snapshot, presented, judge.auth, now_s)
+    except CredentialError as error:
+        yield from _refused_credential(error, presented)
+    else:
+        yield from _accepted_credential(judge.auth, presented, token)
+        if isinstance(judge, Route):
+            yield from _check_route(snapshot, judge, request, presented, token)
+
+
+def _check_route(
+    snapshot: Snapshot,
+    route: Route,
+    request: Request,
+    presented: Presented,
+    token: VerifiedToken | None,
+) -> Iterator[Check]:
+    if token is not None:
+        yield from _check_requirement(route.require, token)
+    yield _check_size(route, request)
+    yield _check_claim_headers(snapshot, route, request, presented, token)
+
+
+def _passed(name: str, detail: str = "") -> Check:
+    return Check(name, passed=True, detail=detail)
+
+
+def _refused(name: str, reason: Reason, detail: str = "") -> Check:
+    return Check(name, passed=False, detail=detail or REASONS[reason].title, reason=reason)
+
+
+def _refused_credential(error: CredentialError, presented: Presented) -> list[Check]:
+    reason = error.reason
+    if reason in _BEFORE_THE_TOKEN:
+        return [_refused("credential", reason, error.detail)]
+    if reason not in _STAGES_PASSED:
+        return [_found(presented), _refused("token", reason, error.detail)]
+    *passed, failed = _TOKEN_STAGES[: _STAGES_PASSED[reason] + 1]
+    return [
+        _found(presented),
+        *(_passed(stage) for stage in passed),
+        _refused(failed, reason, error.detail),
+    ]
+
+
+def _accepted_credential(
+    auth: Auth, presented: Presented, token: VerifiedToken | None
+) -> Iterator[Check]:
+    if auth is Auth.NONE:
+        yield _passed("credential", "not asked for and not looked at (auth: none)")
+    elif token is None:
+        yield _passed("credential", "none, which is allowed: anonymous (auth: optional)")
+    else:
+        yield _found(presented)
+        for stage in _TOKEN_STAGES:
+            yield _passed(stage)
+
+
+def _found(presented: Presented) -> Check:
+    places = ", ".join(str(place) for place, _ in presented.found)
+    return _passed("credential", f"one, in {places}")
+
+
+def _check_requirement(require: Requirement, token: VerifiedToken) -> Iterator[Check]:
+    """Ask for each kind of requirement alone, in the order in which ``Requirement`` judges them."""
+    if require.roles:
+        detail = f"any of {_join(require.roles)}; held: {_join(token.roles)}"
+        yield _ask("roles", Requirement(roles=require.roles), token, detail)
+    if require.scopes:
+        detail = f"all of {_join(require.scopes)}; held: {_join(token.scopes)}"
+        yield _ask("scopes", Requirement(scopes=require.scopes), token, detail)
+    for path, wanted in require.claims.items():
+        detail = f"one of {', '.join(map(str, wanted))}"
+        yield _ask(f"claim {path}", Requirement(claims={path: wanted}), token, detail)
+
+
+def _ask(name: str, requirement: Requirement, token: VerifiedToken, detail: str) -> Check:
+    reason = requirement.find_refusal(token)
+    return Check(name, reason is None, detail, reason)
+
+
+def _join(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
+
+
+def _check_size(route: Route, request: Request) -> Check:
+    length_bytes = request.head.fields.content_length
+    if length_bytes is not None and length_bytes > route.max_body_bytes:
+        detail = f"{length_bytes} bytes; at most {route.max_body_bytes}"
+        return _refused("body size", Reason.BODY_TOO_LARGE, detail)
+    announced = (
+        "counted as it arrives" if request.head.fields.chunked else f"{length_bytes or 0} bytes"
+    )
+    return _passed("body size", f"{announced}; at most {route.max_body_bytes}")
+
+
+def _check_claim_headers(
+    snapshot: Snapshot,
+    route: Route,
+    request: Request,
+    presented: Presented,
+    token: VerifiedToken | None,
+) -> Check:
+    try:
+        plan_forward(snapshot, route, request, presented, token)
+    except UnfitClaimError as error:
+        detail = f"the claim for {error.header} cannot stand in a header"
+        return _refused("claim headers", Reason.CLAIM_MISMATCH, detail)
+    if token is None:
+        return _passed("claim headers", "none: there is no token")
+    return _passed("claim headers", ", ".join(header.name for header in route.headers.headers))

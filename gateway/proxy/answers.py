@@ -1,0 +1,60 @@
+"""Answers that the gateway gives itself, as bytes."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from gateway.errors import Reason
+from gateway.http1.request import RequestHead
+from gateway.http1.response import status_line
+from gateway.policy.model import Respond
+from gateway.policy.problem import challenge_for, problem_body
+
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_NO_CONTENT: Final = 204
+RETRY_AFTER_S: Final = 1  # an overload of connections passes within a second or is no overload
+
+Fields = list[tuple[bytes, bytes]]
+
+
+def build_answer(
+    status: int, fields: Iterable[tuple[bytes, bytes]], body: bytes, *, head_method: bool
+) -> bytes:
+    """Return a whole answer, framed by its length.
+
+    Args:
+        status: The status code.
+        fields: Names and values, without framing.
+        body: The body; left out of the answer to HEAD, though its length is told.
+        head_method: Whether the request was a HEAD.
+    """
+    lines = [status_line(status)]
+    lines += [b"%b: %b\r\n" % field for field in fields]
+    if status != _NO_CONTENT:
+        lines.append(b"Content-Length: %d\r\n" % len(body))
+    lines.append(b"\r\n")
+    if not head_method:
+        lines.append(body)
+    return b"".join(lines)
+
+
+def connection_fields(head: RequestHead | None, *, keep_alive: bool) -> Fields:
+    """Return what tells the client whether the connection goes on (RFC 9112 section 9.3)."""
+    if not keep_alive:
+        return [(b"Connection", b"close")]
+    return [(b"Connection", b"keep-alive")] if head is not None and head.minor == 0 else []
+
+
+def refusal(respond: Respond, request_id: bytes) -> tuple[Fields, bytes]:
+    """Return the fields and the body of a refusal (RFC 9457); nothing where it is none."""
+    reason = respond.reason
+    if reason is None:
+        return [], b""
+    fields = [(b"Content-Type", b"application/problem+json"), (b"Cache-Control", b"no-store")]
+    challenge = challenge_for(reason)
+    if challenge is not None:
+        fields.append((b"WWW-Authenticate", challenge.encode("ascii")))
+    if reason is Reason.METHOD_NOT_ALLOWED:
+        fields.append((b"Allow", b", ".join(respond.allow)))
+    if reason is Reason.UPSTREAM_OVERLOADED:
+        fields.append((b"Retry-After", b"%d" % RETRY_AFTER_S))
+    return fields, problem_body(reason, respond.detail, request_id.decode("ascii"))

@@ -1,0 +1,54 @@
+"""From a request to what answers it: the decision, and the call or refusal that comes of it."""
+
+import logging
+from collections.abc import Callable
+
+from gateway.errors import Reason
+from gateway.http1.chunked import ChunkedDecoder
+from gateway.http1.request import RequestHead
+from gateway.policy.decide import decide
+from gateway.policy.model import Decision, Forward, Request, Respond, Serve, Snapshot
+from gateway.proxy.body import BodyReader, LengthReader
+from gateway.proxy.bridge import MAX_BODY_BYTES, ControlCall
+from gateway.proxy.exchange import Exchange
+from gateway.proxy.roles import Call, Client
+from gateway.proxy.worker import Worker
+
+log = logging.getLogger(__name__)
+
+
+def decide_or_refuse(
+    decide: Callable[[Snapshot, Request, float], Decision],
+    snapshot: Snapshot,
+    request: Request,
+    now_s: float,
+) -> Decision:
+    """Run *decide*; an unforeseen error becomes a refusal, never a pass."""
+    try:
+        return decide(snapshot, request, now_s)
+    except Exception:
+        log.exception("the policy core raised; refusing the request")
+        return Respond(Reason.INTERNAL_ERROR)
+
+
+def dispatch(
+    client: Client, worker: Worker, snapshot: Snapshot, request: Request
+) -> Call | Respond:
+    """Decide on a request and return what will answer it, not yet started."""
+    decision = decide_or_refuse(decide, snapshot, request, worker.clock())
+    if isinstance(decision, Forward):
+        pool = worker.pool_for(decision.route.upstream)
+        return Exchange(client, request.head, decision, pool)
+    if isinstance(decision, Serve):
+        if (request.head.fields.content_length or 0) > MAX_BODY_BYTES:
+            return Respond(Reason.BODY_TOO_LARGE)
+        return ControlCall(client, request, decision, worker)
+    return decision
+
+
+def body_reader(head: RequestHead, call: Call) -> BodyReader | None:
+    """Return what cuts the request's body out of the stream, or None where there is none."""
+    fields = head.fields
+    if fields.chunked:
+        return ChunkedDecoder(call.max_body_bytes)
+    return LengthReader(fields.content_length) if fields.content_length else None

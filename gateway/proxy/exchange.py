@@ -1,0 +1,229 @@
+"""One request on its way to the service, and the answer on its way back.
+
+It leases a connection, writes the head that the decision made, and relays both bodies as they come,
+each at the pace of the slower side. Once the answer's head has gone out an error can only abort the
+client's connection, so that a cut body is visibly cut.
+"""
+
+from gateway.errors import Reason, UpstreamError
+from gateway.http1.chunked import LAST_CHUNK, encode_chunk
+from gateway.http1.request import RequestHead
+from gateway.http1.response import ResponseHead
+from gateway.policy.model import Forward
+from gateway.proxy.answers import CONTINUE
+from gateway.proxy.pool import Pool
+from gateway.proxy.roles import Client
+from gateway.proxy.upstream import UpstreamConnection
+
+# > a proxy MUST NOT automatically retry non-idempotent requests   -- RFC 9110 section 9.2.2; PUT
+# > and DELETE are left out as well, since services get those wrong.
+_REPEATABLE = frozenset((b"GET", b"HEAD", b"OPTIONS"))
+
+
+class Exchange:
+    """A forwarded request; lives until its answer is complete or it has failed."""
+
+    __slots__ = (
+        "_chunked_answer",
+        "_client",
+        "_connection",
+        "_ends_by_close",
+        "_forward",
+        "_head",
+        "_keep_alive",
+        "_pending",
+        "_pool",
+        "_retried",
+        "answered",
+        "request_done",
+    )
+
+    def __init__(self, client: Client, head: RequestHead, forward: Forward, pool: Pool) -> None:
+        self._client = client
+        self._head = head
+        self._forward = forward
+        self._pool = pool
+        self._connection: UpstreamConnection | None = None
+        self._pending: list[bytes] = []  # of the request's body, while there is no connection
+        self._retried = False
+        self.answered = False  # the answer's head has gone out
+        self._chunked_answer = False
+        self._ends_by_close = False  # the answer's body does
+        self._keep_alive = False
+        self.request_done = not head.fields.has_body
+
+    @property
+    def max_body_bytes(self) -> int:
+        """How long the request's body may be."""
+        return self._forward.route.max_body_bytes
+
+    def start(self, *, fresh: bool = False) -> None:
+        """Ask for a connection and send the request as soon as there is one."""
+        try:
+            connection = self._pool.lease(self, fresh=fresh)
+        except UpstreamError as error:
+            self._client.refuse(error.reason, error.detail)
+            return
+        if connection is not None:
+            self.on_lease(connection)
+        elif not self.request_done:
+            self._client.pause_reading()
+
+    # --- from the pool ---
+
+    def on_lease(self, connection: UpstreamConnection) -> None:
+        """Send the request on *connection*."""
+        self._connection = connection
+        head = self._head
+        if not self.request_done:  # first, since a service that does not keep up pauses it again
+            self._client.resume_reading()
+        connection.begin(self, self._head_bytes(), head_method=head.method == b"HEAD")
+        if self._pending:
+            connection.write(b"".join(self._pending))
+            self._pending.clear()
+        if head.expects_continue and not self.request_done:
+            self._client.write(CONTINUE)
+
+    def on_lease_failed(self, error: UpstreamError) -> None:
+        """Tell the client that the service cannot be reached now."""
+        self._client.refuse(error.reason, error.detail)
+
+    # --- from the client ---
+
+    def on_body(self, data: bytes) -> None:
+        """Send more of the request's body."""
+        self._send(encode_chunk(data) if self._head.fields.chunked else data)
+
+    def on_body_end(self) -> None:
+        """The request's body is complete; trailers were dropped, framing is our own."""
+        self.request_done = True
+        if self._head.fields.chunked:
+            self._send(LAST_CHUNK)
+        if self._connection is not None:
+            self._connection.await_answer()
+
+    def on_client_lost(self) -> None:
+        """Give up: nobody waits for the answer any more."""
+        if self._connection is not None:
+            self._connection.abandon()
+        else:
+            self._pool.cancel(self)
+
+    def pause_answer(self) -> None:
+        """Read no more of the answer: the client does not keep up."""
+        if self._connection is not None:
+            self._connection.pause_reading()
+
+    def resume_answer(self) -> None:
+        """Read on."""
+        if self._connection is not None:
+            self._connection.resume_reading()
+
+    # --- from the service ---
+
+    def on_interim(self, response: ResponseHead) -> None:
+        """Pass 102 and 103 on; HTTP/1.0 knows none (RFC 9110 section 15.2)."""
+        if self._head.minor == 1:
+            self._client.write(response.head + b"\r\n")
+
+    def on_response(self, response: ResponseHead, piece: bytes, *, done: bool) -> None:
+        """Send the answer's head, and what came of its body with it, in one write."""
+        self.answered = True
+        framing = self._answer_framing(response)
+        if self._chunked_answer:
+            piece = self._framed(piece, done=done)
+        if done:  # before the write: what it may pause is another exchange's connection by now
+            self._connection = None
+        client = self._client
+        client.write(b"".join((response.head, framing, b"\r\n", piece)))
+        if done:
+            client.finish(keep_alive=self._keep_alive)
+
+    def on_response_body(self, piece: bytes, *, done: bool) -> None:
+        """Send more of the answer."""
+        data = self._framed(piece, done=done)
+        if done:
+            self._connection = None
+        if data:
+            self._client.write(data)
+        if done:
+            self._client.finish(keep_alive=self._keep_alive)
+
+    def on_upstream_failed(self, error: UpstreamError, *, unanswered: bool) -> None:
+        """Try once more where that is safe, else refuse, else cut the answer visibly."""
+        connection, self._connection = self._connection, None
+        if self.answered:
+            self._client.abort(reset=self._ends_by_close)
+        elif unanswered and self._may_repeat(connection, error):
+            self._retried = True
+            self.start(fresh=True)
+        else:
+            self._client.refuse(error.reason, error.detail)
+
+    def pause_request(self) -> None:
+        """Take no more of the request's body: the service does not keep up."""
+        self._client.pause_reading()
+
+    def resume_request(self) -> None:
+        """Take on."""
+        self._client.resume_reading()
+
+    # --- how ---
+
+    def _may_repeat(self, connection: UpstreamConnection | None, error: UpstreamError) -> bool:
+        """Whether the request can only have met a connection that was already dead."""
+        return (
+            not self._retried
+            and connection is not None
+            and connection.used
+            and error.reason is Reason.UPSTREAM_UNREACHABLE
+            and self._head.method in _REPEATABLE
+            and not self._head.fields.has_body
+        )
+
+    def _send(self, data: bytes) -> None:
+        if self._connection is not None:
+            self._connection.write(data)
+        elif not self.answered:
+            self._pending.append(data)
+
+    def _head_bytes(self) -> bytes:
+        forward, head = self._forward, self._head
+        framing = b"\r\n"
+        if head.fields.chunked:
+            framing = b"Transfer-Encoding: chunked\r\n\r\n"
+        elif head.fields.content_length is not None:
+            framing = b"Content-Length: %d\r\n\r\n" % head.fields.content_length
+        host = b""
+        if not forward.names_host:
+            host = b"Host: %b\r\n" % self._pool.endpoint.authority
+        return b"".join((forward.request_line, host, forward.fields, framing))
+
+    def _answer_framing(self, response: ResponseHead) -> bytes:
+        """Choose how the answer's end is told to the client; return the last lines of its head."""
+        head = self._head
+        self._keep_alive = head.keep_alive and self.request_done and not self._client.draining
+        framing = b""
+        if response.bodiless:
+            pass
+        elif response.length_line:
+            framing = response.length_line
+        elif head.method != b"HEAD":
+            if head.minor == 1:
+                self._chunked_answer = True
+                framing = b"Transfer-Encoding: chunked\r\n"
+            else:
+                self._ends_by_close = True
+                self._keep_alive = False
+        if not response.dated:
+            framing += self._client.date_line()
+        if not self._keep_alive:
+            framing += b"Connection: close\r\n"
+        elif head.minor == 0:
+            framing += b"Connection: keep-alive\r\n"
+        return framing
+
+    def _framed(self, piece: bytes, *, done: bool) -> bytes:
+        if not self._chunked_answer:
+            return piece
+        return encode_chunk(piece) + (LAST_CHUNK if done else b"")

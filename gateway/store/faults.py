@@ -1,0 +1,77 @@
+"""What can go wrong with a store, as its callers see it: two errors, made here and nowhere else.
+
+The rule to keep in mind: an error that leaves this room never shows a statement's parameters, which
+hold password hashes and names, nor the password of a database's URL.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import asyncpg
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from gateway.errors import GatewayError
+
+
+class StoreUnavailableError(GatewayError):
+    """The database did not do what was asked of it, now: unreachable, busy, full, too slow.
+
+    The transaction is not done in part. It is not done at all, unless the connection broke while
+    its commit was under way; so whatever is asked again must bear being done twice.
+    """
+
+
+class UnfitStoreError(ValueError):
+    """The store cannot be used as it is configured; says what is wrong and what to do about it.
+
+    The caller knows where the configuration stands and adds the place.
+    """
+
+    def __init__(self, fault: str, cure: str) -> None:
+        super().__init__(fault, cure)
+        self.fault = fault
+        self.cure = cure
+
+    def __str__(self) -> str:
+        return f"{self.fault}; {self.cure}"
+
+
+# Ours, not the database's: a statement that no database could have carried out.
+_MISTAKES: Final = (IntegrityError, ProgrammingError, DataError)
+
+# ``OSError`` is a refused connection, and (as ``TimeoutError``) a deadline of ours or asyncpg's.
+# asyncpg's and sqlite3's own errors come through as they are where there is no connection yet.
+_FAULTS: Final = (
+    DBAPIError,
+    PoolTimeoutError,
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    sqlite3.Error,
+)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the faults of drivers and databases into ``StoreUnavailableError``; the only such seam.
+
+    Raises:
+        StoreUnavailableError: Anything that another try, later, might not meet.
+    """
+    try:
+        yield
+    except _MISTAKES:
+        raise
+    except _FAULTS as error:
+        raise StoreUnavailableError(_summary(error)) from error
+
+
+def _summary(error: BaseException) -> str:
+    """Return one line for the log: what the driver says, without the statement around it."""
+    origin = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    if isinstance(origin, TimeoutError) and not origin.args:
+        return "the database did not answer in time"
+    return " ".join(f"{type(origin).__name__}: {origin}".split())

@@ -1,0 +1,1 @@
+"""One module per step; see ``CONTRIBUTING.md`` for how to add one."""

@@ -1,0 +1,94 @@
+"""What tests of the running gateway share: one process, one recording service, one connection each.
+
+The process and the service live as long as the session, since starting them takes longer than most
+tests; each test gets them with an empty record, and fails when the gateway printed a traceback.
+"""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from tests.kit.gateway import GatewayProcess, configuration
+from tests.kit.upstream import Upstream
+from tests.kit.wire import Barrier, Wire
+
+# A shell that starts us in the background makes us ignore SIGINT; what we start would inherit it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class StartGateway(Protocol):
+    """Starts a gateway of the test's own; it ends with the test."""
+
+    def __call__(self, document: dict[str, Any]) -> GatewayProcess:
+        """Start a gateway with this configuration."""
+        ...
+
+
+@pytest.fixture(scope="session")
+def shared_upstream() -> Iterator[Upstream]:
+    """The service behind the shared gateway."""
+    with Upstream() as upstream:
+        yield upstream
+
+
+@pytest.fixture(scope="session")
+def shared_gateway(
+    shared_upstream: Upstream, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[GatewayProcess]:
+    """The gateway of the threat tables."""
+    document = configuration(shared_upstream.port)
+    with GatewayProcess(document, tmp_path_factory.mktemp("gateway")) as process:
+        yield process
+
+
+@pytest.fixture
+def upstream(shared_upstream: Upstream, shared_gateway: GatewayProcess) -> Iterator[Upstream]:
+    """The service behind the shared gateway, with an empty record; h11 must take all it gets."""
+    shared_upstream.settle()  # what an earlier test left behind has come to its end
+    with Barrier(shared_gateway.port) as barrier:  # and the gateway knows
+        barrier.cross()
+    yield shared_upstream
+    violations = shared_upstream.violations
+    shared_upstream.clear()
+    assert violations == []
+
+
+@pytest.fixture
+def gateway(shared_gateway: GatewayProcess, upstream: Upstream) -> Iterator[GatewayProcess]:
+    """The shared gateway, which may not print a traceback; *upstream* has been cleared."""
+    assert upstream.requests == []
+    yield shared_gateway
+    shared_gateway.check_quiet()
+
+
+@pytest.fixture
+def wire(gateway: GatewayProcess) -> Iterator[Wire]:
+    """One connection to the shared gateway."""
+    with Wire(gateway.port) as connection:
+        yield connection
+
+
+@pytest.fixture
+def start_gateway(tmp_path: Path) -> Iterator[StartGateway]:
+    """Start gateways of the test's own; each is stopped, and must have been quiet."""
+    running: list[GatewayProcess] = []
+
+    def start(document: dict[str, Any]) -> GatewayProcess:
+        running.append(GatewayProcess(document, tmp_path / str(len(running))))
+        return running[-1]
+
+    yield start
+    for process in running:
+        process.stop()
+
+
+@pytest.fixture
+def own_upstream() -> Iterator[Upstream]:
+    """A service of the test's own, for a gateway of its own."""
+    with Upstream() as upstream:
+        yield upstream
+        assert upstream.violations == []

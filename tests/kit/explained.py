@@ -1,0 +1,59 @@
+"""A configuration with a route of each kind, and explanations of requests to it."""
+
+from typing import Any, Final
+
+from gateway.policy.claim_headers import ClaimHeader, HeaderPlan
+from gateway.policy.explain import Explanation, explain
+from gateway.policy.model import Auth, Endpoint, Route, Upstream
+from gateway.policy.requirements import Requirement
+from tests.kit.policy import ACCESS_TOKEN, BEARER, COOKIE, QUERY, request, route, snapshot
+from tests.kit.tokens import NOW_S, mint
+
+VALID: Final = mint({"org": {"plan": "pro"}})
+
+PRODUCTS: Final = Upstream(name="products", endpoints=(Endpoint("127.0.0.1", 9000),))
+ELSEWHERE: Final = Upstream(
+    name="elsewhere", endpoints=(Endpoint("::1", 1), Endpoint("b.test", 2)), host_from_endpoint=True
+)
+_PLAN: Final = HeaderPlan((ClaimHeader("X-User-Id", "sub"), ClaimHeader("X-User-Name", "username")))
+
+
+def _route(name: str, path: str, methods: str = "", **rest: Any) -> Route:
+    settings = {
+        "name": name,
+        "methods": frozenset(methods.encode("ascii").split()),
+        "upstream": PRODUCTS,
+        "places": (BEARER, ACCESS_TOKEN, QUERY, COOKIE),
+        "headers": _PLAN,
+    }
+    return route(path, **(settings | rest))
+
+
+_READERS: Final = Requirement(roles=frozenset({"user", "admin"}))
+_ADMINS: Final = Requirement(roles=frozenset({"admin"}))
+_BOTH_SCOPES: Final = Requirement(scopes=frozenset({"products:read", "products:write"}))
+_PLANS: Final = Requirement(claims={"org.plan": ("pro", "free"), "org.size": (1,)})
+
+SNAPSHOT: Final = snapshot(
+    _route("list", "/api/products/**", "GET", strip_prefix=b"/api", require=_READERS),
+    _route("create", "/api/products", "POST", max_body_bytes=100, require=_ADMINS),
+    _route("item", "/api/products/{id}", "GET", hosts=("api.example.com",)),
+    _route("public", "/public/**", auth=Auth.NONE, upstream=ELSEWHERE),
+    _route(
+        "maybe",
+        "/maybe",
+        "GET POST",
+        auth=Auth.OPTIONAL,
+        max_body_bytes=10,
+        forward_credential=True,
+    ),
+    _route("scoped", "/scoped/*", "GET", require=_BOTH_SCOPES),
+    _route("planned", "/planned", "GET", require=_PLANS),
+    places=(BEARER, ACCESS_TOKEN),
+    methods=frozenset((b"GET", b"HEAD", b"POST", b"OPTIONS", b"DELETE")),
+)
+
+
+def explained(received: bytes) -> Explanation:
+    """Return the explanation of a head at ``NOW_S``."""
+    return explain(SNAPSHOT, request(SNAPSHOT, received), NOW_S, received=received)

@@ -1,0 +1,210 @@
+"""The gateway as people run it: a process with a configuration file and a port of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, Final, Self
+
+import jwt
+import yaml
+
+DEADLINE_S: Final = 20.0
+LISTENING: Final = "gateway: listening on http://127.0.0.1:"
+_CRASHES: Final = ("Traceback (most recent call last)", "Task exception was never retrieved")
+
+ISSUER: Final = "http://gateway.test"
+AUDIENCE: Final = "gateway"
+SECRET: Final = "a-secret-of-the-tests-0123456789abcdef"
+
+
+def mint(*, expires_in_s: int = 3600, **claims: Any) -> str:
+    """Return an access token of the gateway under test: sub alice, roles [user], no email."""
+    now_s = int(time.time())
+    standard = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": "alice",
+        "jti": "test",
+        "iat": now_s,
+        "exp": now_s + expires_in_s,
+        "roles": ["user"],
+    }
+    return jwt.encode(standard | claims, SECRET, algorithm="HS256", headers={"typ": "at+jwt"})
+
+
+def bearer(**claims: Any) -> bytes:
+    """Return an ``Authorization`` field line with its CRLF, for a token with these claims."""
+    return b"Authorization: Bearer %b\r\n" % mint(**claims).encode("ascii")
+
+
+def configuration(port: int, **changes: Any) -> dict[str, Any]:
+    """Return the configuration of the threat tables.
+
+    ``/p`` asks for a token, ``/admin`` for the role admin, ``/optional`` takes both, ``/public``
+    looks at none. All lead to one service.
+
+    Args:
+        port: Where on 127.0.0.1 the service listens.
+        changes: Top-level keys to set; ``upstream`` is merged into the service's own keys.
+    """
+    upstream = {"endpoints": [f"http://127.0.0.1:{port}"]} | changes.pop("upstream", {})
+    document: dict[str, Any] = {
+        "version": 1,
+        "listen": "127.0.0.1:0",
+        "tokens": {"issuer": ISSUER, "audience": AUDIENCE, "algorithm": "HS256", "secret": SECRET},
+        "credentials": [
+            {"header": "Authorization", "scheme": "Bearer"},
+            {"header": "access-token"},
+            {"cookie": "session"},
+            {"query": "access_token"},
+        ],
+        "claim_headers": {
+            "X-User": "sub",
+            "X-User-Email": "email",
+            "X-User-Name": "username",
+            "X-User-Roles": "roles",
+            "X-User-Plan": {"claim": "org.plan", "default": "free"},
+            "X-User-Extra": "extra",
+        },
+        "upstreams": {"raw": upstream},
+        "routes": [
+            _route("/p/**"),
+            _route("/admin/**", require={"roles": ["admin"]}),
+            _route("/public/**", auth="none"),
+            _route("/optional/**", auth="optional"),
+            _route("/small/**", auth="none", max_body="1KiB"),
+            _route("/get", auth="none", methods=["GET"]),
+            _route("/api/**", auth="none", strip_prefix="/api"),
+            _route("/claims/**", claim_headers={"X-User-Claims": _ALL_CLAIMS}),
+            _route("/vhost/**", hosts=["vhost.test"]),
+            _route("/vhost/open", hosts=["open.test"], auth="none"),
+        ],
+    }
+    return document | changes
+
+
+_ALL_CLAIMS: Final = {"claim": "*", "format": "base64url-json"}
+
+
+def _route(path: str, **more: Any) -> dict[str, Any]:
+    name = path.strip("/*").replace("/", "-")
+    return {"name": name, "path": path, "upstream": "raw", **more}
+
+
+def write_configuration(folder: Path, document: dict[str, Any]) -> Path:
+    """Write *document* to a new file below *folder* and return its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "routes.yaml"
+    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m gateway`` with *arguments* to its end and return what it said."""
+    command = [sys.executable, "-m", "gateway", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+
+
+class GatewayProcess:
+    """One running gateway.
+
+    Args:
+        document: Its configuration; ``listen`` should name port 0.
+        folder: Where its file is written, and where it runs.
+    """
+
+    def __init__(self, document: dict[str, Any], folder: Path) -> None:
+        path = write_configuration(folder, document)
+        # The folder of the package comes first on the path, so that the gateway can run elsewhere.
+        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "gateway", "run", "--config", str(path)],
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.port = 0
+        self.lines: list[str] = []  # of stderr
+        self._changed = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self._wait_until_listening()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """The id of the process."""
+        return self._process.pid
+
+    def memory_bytes(self) -> int:
+        """Return the resident set of the process."""
+        with Path(f"/proc/{self.pid}/statm").open(encoding="ascii") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def descriptor_count(self) -> int:
+        """Return how many file descriptors the process has open."""
+        return sum(1 for _ in Path(f"/proc/{self.pid}/fd").iterdir())
+
+    def check_quiet(self) -> None:
+        """Fail where the process has died or has printed a traceback."""
+        said = "\n".join(self.lines)
+        assert not any(crash in said for crash in _CRASHES), said
+        assert self._process.poll() is None, f"the gateway died:\n{said}"
+
+    def stop(self) -> None:
+        """End the process: SIGTERM, and SIGKILL where that does not help.
+
+        Raises:
+            AssertionError: It printed a traceback, or had to be killed.
+        """
+        died = self._process.poll() is not None
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(DEADLINE_S)
+            killed = False
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            killed = True
+        self._reader.join()
+        assert self._process.stderr is not None
+        self._process.stderr.close()
+        said = "\n".join(self.lines)
+        assert not any(crash in said for crash in _CRASHES), said
+        assert not died, f"the gateway had died:\n{said}"
+        assert not killed, f"SIGTERM did not end the gateway:\n{said}"
+
+    def _read(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            with self._changed:
+                self.lines.append(line.rstrip("\n"))
+                if LISTENING in line:
+                    self.port = int(line.partition(LISTENING)[2].split("/")[0].split()[0])
+                self._changed.notify_all()
+        with self._changed:
+            self.port = self.port or -1
+            self._changed.notify_all()
+
+    def _wait_until_listening(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self.port, DEADLINE_S)
+        if self.port > 0:
+            return
+        self._process.kill()
+        self._process.wait()
+        self._reader.join()
+        assert self._process.stderr is not None
+        self._process.stderr.close()
+        raise AssertionError("the gateway did not start:\n" + "\n".join(self.lines))

@@ -1,0 +1,78 @@
+"""Addresses of listeners, endpoints and proxies."""
+
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from gateway.config.addresses import (
+    Address,
+    EndpointUrl,
+    Listener,
+    TrustedNetwork,
+    parse_address,
+    parse_host_name,
+)
+
+TAKEN = [
+    (Listener, "127.0.0.1:8080", "127.0.0.1:8080"), (Listener, "[::1]:0", "[::1]:0"),
+    (Listener, "localhost:80", "localhost:80"),
+    (EndpointUrl, "http://Products:9000", "products:9000"),
+    (EndpointUrl, "http://[::1]:9000", "[::1]:9000"), (EndpointUrl, "http://a_b:1", "a_b:1"),
+    (TrustedNetwork, "10.0.0.0/8", "10.0.0.0/8"), (TrustedNetwork, "10.0.0.1", "10.0.0.1/32"),
+    (TrustedNetwork, "2001:DB8::/32", "2001:db8::/32"),
+]  # fmt: skip
+
+REFUSED = [
+    (Listener, 8080, "{value} is not an address to listen on"),
+    (Listener, "8080", "{value} is not an address to listen on"),
+    (Listener, ":8080", "{value} is not an address to listen on"),
+    (Listener, "22:22", "{value} is not an address to listen on"),
+    (Listener, "1.2.3.4.5:1", "{value} is not an address to listen on"),
+    (Listener, "::1:8080", "{value} is not an address to listen on"),
+    (Listener, "[a]:8080", "{value} is not an address to listen on"),
+    (Listener, "a:65536", "{value} is not an address to listen on"),
+    (Listener, "a:01", "{value} is not an address to listen on"),
+    (Listener, "a:b:1", "{value} is not an address to listen on"),
+    (Listener, "...:1", "{value} is not an address to listen on"),
+    (Listener, "\xe9:1", "{value} is not an address to listen on"),
+    (Listener, "unix:/run/x", "unix sockets are not in this version yet"),
+    (EndpointUrl, 9000, "{value} is not an endpoint"),
+    (EndpointUrl, "127.0.0.1:9000", "{value} is not an endpoint"),
+    (EndpointUrl, "http://a", "{value} is not an endpoint"),
+    (EndpointUrl, "http://a:0", "{value} is not an endpoint"),
+    (EndpointUrl, "http://a:1/", "{value} is not an endpoint"),
+    (EndpointUrl, "http://u@a:1", "{value} is not an endpoint"),
+    (EndpointUrl, "https://a:1", "TLS to an upstream is not in this version yet"),
+    (TrustedNetwork, 10, "{value} is not a network"),
+    (TrustedNetwork, "proxy.example.com", "{value} is not a network"),
+    (TrustedNetwork, "10.0.0.1/8", "{value} has bits set behind its prefix"),
+    (TrustedNetwork, "0.0.0.0/0", "{value} trusts everyone on the Internet"),
+    (TrustedNetwork, "::/0", "{value} trusts everyone on the Internet"),
+]
+
+
+@pytest.mark.parametrize(("kind", "value", "expected"), TAKEN)
+def test_what_is_taken(kind: Any, value: object, expected: str) -> None:
+    """Names are lower-cased, IPv6 stands in brackets."""
+    assert str(TypeAdapter(kind).validate_python(value)) == expected
+
+
+@pytest.mark.parametrize(("kind", "value", "fault"), REFUSED)
+def test_what_is_refused(kind: Any, value: object, fault: str) -> None:
+    """Nothing is guessed: no default port, no number that a resolver would read as an address."""
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(kind).validate_python(value)
+
+    (error,) = caught.value.errors()
+    assert (error["ctx"]["fault"], bool(error["ctx"]["cure"])) == (fault, True)
+
+
+def test_ipv6_loses_its_brackets_as_a_host() -> None:
+    """Sockets take the bare address."""
+    assert parse_address("[::1]:80") == Address("::1", 80)
+
+
+def test_a_host_name_has_no_port() -> None:
+    """``a:80`` is an address, not a host."""
+    assert (parse_host_name("a:80"), parse_host_name("A.example.")) == (None, "a.example")

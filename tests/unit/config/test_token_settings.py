@@ -1,0 +1,116 @@
+"""The keys under ``tokens:`` and ``credentials:``."""
+
+import pytest
+
+from tests.unit.config.conftest import Complain, Read
+
+START = "version: 1\ntokens:\n  issuer: i\n  audience: a\n"  # what is added begins on line 5
+PEM = '"-----BEGIN PRIVATE KEY-----\\nMIGH\\n-----END PRIVATE KEY-----"'
+
+FAULTS = [
+    pytest.param(
+        "  algorithm: HS256",
+        "f:5: tokens.algorithm: HS256 needs a secret -> add 'secret: ${GATEWAY_SECRET}'",
+        id="no-secret",
+    ),
+    *(
+        pytest.param(
+            f"  algorithm: {name}\n  secret: {'x' * (size - 1)}",
+            f"f:6: tokens.secret: the secret has {size - 1} bytes; {name} needs {size} "
+            f"(RFC 7518 3.2) -> make one: openssl rand -base64 {size}",
+            id=f"short-{name}",
+        )
+        for name, size in (("HS256", 32), ("HS384", 48), ("HS512", 64))
+    ),
+    pytest.param(
+        "  secret: " + "x" * 64,
+        "f:5: tokens.secret: ES256 has no shared secret -> remove it, or use HS256",
+        id="secret-with-es256",
+    ),
+    pytest.param(
+        f"  signing_key: {PEM}\n  key_file: k.pem",
+        "f:6: tokens.key_file: signing_key and key_file are both set -> keep one of them",
+        id="two-keys",
+    ),
+    pytest.param(
+        f"  algorithm: HS256\n  signing_key: {PEM}",
+        "f:6: tokens.signing_key: HS256 signs with a secret -> remove 'signing_key'",
+        id="key-with-hs256",
+    ),
+    pytest.param(
+        "  algorithm: HS256\n  key_file: k.pem",
+        "f:6: tokens.key_file: HS256 signs with a secret -> remove 'key_file'",
+        id="key-file-with-hs256",
+    ),
+    pytest.param(
+        "  algorithm: none",
+        "f:5: tokens.algorithm: 'none' is not one of the known values -> write ES256, ES384, RS256,"
+        " PS256, EdDSA, HS256, HS384 or HS512",
+        id="none",
+    ),
+    pytest.param(
+        "  max_lifetime: 1m",
+        "f:5: tokens.max_lifetime: the gateway's own tokens live longer than max_lifetime -> lower "
+        "access_lifetime, or raise max_lifetime",
+        id="lifetime",
+    ),
+    pytest.param(
+        "  claims: {sub: user.email, x: email}",
+        "f:5: tokens.claims.sub: the gateway itself sets the claim 'sub' -> choose another name\n"
+        "f:5: tokens.claims.x: 'email' does not name an attribute of a user -> write "
+        "user.<attribute>, for example user.email",
+        id="claims",
+    ),
+    pytest.param(
+        "  refresh_lifetime: 30d",
+        "f:5: tokens: unknown key 'refresh_lifetime' -> this key is not in this version yet; "
+        "remove it",
+        id="later",
+    ),
+    pytest.param(
+        "credentials:\n- {}\n- {cookie: a, query: b}\n- {cookie: a, scheme: Bearer}",
+        "f:6: credentials[0]: a credential has exactly one place -> write {header: ...}, "
+        "{cookie: ...} or {query: ...}\n"
+        "f:7: credentials[1]: a credential has exactly one place -> write {header: ...}, "
+        "{cookie: ...} or {query: ...}\n"
+        "f:8: credentials[2].scheme: only a header has a scheme -> remove 'scheme'",
+        id="credentials",
+    ),
+    pytest.param(
+        "credentials:\n- {header: X-Api-Key, kind: api_key}\n"
+        "- {header: Authorization, scheme: Basic}",
+        "f:6: credentials[0]: unknown key 'kind' -> this key is not in this version yet; "
+        "remove it\n"
+        "f:7: credentials[1].scheme: the scheme 'Basic' is not in this version yet -> use Bearer",
+        id="later-credentials",
+    ),
+]
+
+
+@pytest.mark.parametrize(("more", "expected"), FAULTS)
+def test_what_does_not_fit_together_is_refused(
+    more: str, expected: str, complain: Complain
+) -> None:
+    """RFC 7518 section 3.2 for the sizes; each fault at the key that is to be changed."""
+    assert complain(START + more) == expected
+
+
+def test_the_defaults(read: Read) -> None:
+    """DESIGN.md section 2."""
+    tokens = read(START).settings.tokens
+
+    assert (tokens.algorithm, tokens.access_lifetime, tokens.leeway) == ("ES256", 1440, 30)
+    assert (tokens.audience, tokens.key_file) == (("a",), "var/signing-key.pem")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        f"  algorithm: HS256\n  secret: {'x' * 32}",
+        f"  algorithm: RS256\n  signing_key: {PEM}",
+        "  algorithm: EdDSA\n  key_file: k.pem\n  max_lifetime: 24m",
+    ],
+)
+def test_each_kind_of_key_is_taken(more: str, read: Read) -> None:
+    """A secret for HS*, a key or a file for one for the others."""
+    assert read(START + more).settings.tokens.algorithm in more

@@ -1,0 +1,14 @@
+"""The control plane of one gateway, for each test its own."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.unit.control.asking import Control, open_control
+
+
+@pytest.fixture
+def control() -> Iterator[Control]:
+    """A control plane with the user aymen and no published key."""
+    with open_control() as opened:
+        yield opened

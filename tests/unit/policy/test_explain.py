@@ -1,0 +1,104 @@
+"""``gateway explain`` tells of the decision that ``decide`` makes, and never shows a credential."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.errors import ProtocolError, Reason
+from gateway.policy.decide import decide
+from gateway.policy.explain import explain_malformed
+from gateway.policy.model import Decision, Forward, Respond, Serve
+from tests.kit.explained import SNAPSHOT, VALID, explained
+from tests.kit.policy import head, request
+from tests.kit.tokens import NOW_S, mint
+
+
+def same(one: Decision, other: Decision) -> bool:
+    """Whether two decisions say the same; they are compared by identity otherwise."""
+    match one, other:
+        case Forward(), Forward():
+            return (one.route, one.request_line, one.fields) == (
+                other.route, other.request_line, other.fields,
+            )  # fmt: skip
+        case Serve(), Serve():
+            return one.endpoint is other.endpoint
+        case Respond(), Respond():
+            return (one.reason, one.status, one.detail, one.allow) == (
+                other.reason, other.status, other.detail, other.allow,
+            )  # fmt: skip
+        case _:
+            return False
+
+
+@given(
+    method=st.sampled_from(["GET", "HEAD", "POST", "DELETE", "PURGE", "OPTIONS"]),
+    path=st.sampled_from(
+        ["/api/products", "/api/products/7", "/api/product%73", "/public", "/maybe", "/x",
+         "/scoped/1", "/scoped", "/planned", "/whoami", "/authenticate", "/"]
+    ),
+    host=st.sampled_from(["gw.test", "api.example.com", "API.example.com:80"]),
+    token=st.sampled_from(
+        [VALID, mint({"roles": ["admin"]}), mint({"exp": NOW_S - 99}), b"", b"x", b"a.b"]
+    ),
+    where=st.lists(st.sampled_from(["bearer", "raw", "query", "cookie", "basic"]), max_size=2),
+    length=st.sampled_from([None, 0, 11, 1000]),
+)  # fmt: skip
+@settings(max_examples=300, deadline=None)
+def test_explain_agrees_with_decide(
+    *, method: str, path: str, host: str, token: bytes, where: list[str], length: int | None
+) -> None:
+    """Whatever the request: one decision, one story, and no token in it."""
+    fields = []
+    for place in where:
+        if place == "query":
+            path += "?access_token=" + token.decode()
+        else:
+            fields.append(
+                {
+                    "bearer": b"Authorization: Bearer %b",
+                    "raw": b"access-token: %b",
+                    "cookie": b"Cookie: a=b; session=%b",
+                    "basic": b"Authorization: Basic %b",
+                }[place]
+                % token
+            )
+    if length is not None:
+        fields.append(b"Content-Length: %d" % length)
+    received = head(path, *fields, method=method, host=host)
+    explanation = explained(received)
+
+    assert same(decide(SNAPSHOT, request(SNAPSHOT, received), NOW_S), explanation.decision)
+    refused = [check.reason for check in explanation.checks if not check.passed]
+    reason = getattr(explanation.decision, "reason", None)
+    assert refused == ([reason] if reason else [])
+    taken = [verdict.name for verdict in explanation.routes if not verdict.why_not]
+    assert taken == ([explanation.route] if explanation.route else [])
+    told = json.dumps(explanation.as_dict())
+    assert VALID.decode() not in told
+    assert len(token) < 10 or token.decode() not in told
+
+
+def test_places_tell_lengths_and_other_schemes() -> None:
+    """A place says how long what it holds is, never what it is."""
+    explanation = explained(head("/maybe", b"Authorization: Basic eA==", b"access-token: abc"))
+
+    assert {p.place: (p.lengths_bytes, p.other_kind) for p in explanation.places} == {
+        "header authorization (bearer)": ((), True),
+        "header access-token": ((3,), False),
+        "query parameter access_token": ((), False),
+        "cookie session": ((), False),
+    }
+
+
+def test_a_malformed_head_is_a_refusal_too() -> None:
+    """What the parser refuses is shown as the answer that the live gateway gives."""
+    received = head("/a//b?access_token=" + VALID.decode())
+    with pytest.raises(ProtocolError) as caught:
+        request(SNAPSHOT, received)
+    explanation = explain_malformed(SNAPSHOT, received, caught.value)
+
+    assert isinstance(explanation.decision, Respond)
+    assert explanation.decision.reason is Reason.AMBIGUOUS_PATH
+    assert explanation.as_dict()["target"] == "/a//b?access_token=<redacted>"

@@ -1,0 +1,51 @@
+"""Signatures: one algorithm per key, whatever a token's header says."""
+
+import pytest
+from jwt.exceptions import InvalidKeyError
+
+from gateway.policy.signature import ALGORITHMS, VerificationKey
+from tests.kit.tokens import SigningKey, mint, resigned, signing_key
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_each_algorithm_verifies_its_own(algorithm: str) -> None:
+    """DESIGN.md section 2, ``algorithm``; another key of that algorithm does not."""
+    key = signing_key(algorithm)
+    token = mint(key=key).decode("ascii")
+
+    assert key.verification.verifies(token)
+    assert not signing_key(algorithm, kid="other").verification.verifies(token)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("signature", [b"x", b"x" * 64, b"\0" * 96, b"x" * 256])
+def test_a_signature_of_any_shape_is_refused_quietly(algorithm: str, signature: bytes) -> None:
+    """JWT-22: no exception leaves, whatever the library thinks of the bytes."""
+    token = resigned(mint(key=signing_key(algorithm)), signature).decode("ascii")
+
+    assert not signing_key(algorithm).verification.verifies(token)
+
+
+@pytest.mark.parametrize("named", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_header_cannot_choose_the_algorithm(algorithm: str, named: str) -> None:
+    """RFC 8725 section 3.1: the key knows its algorithm (JWT-03, JWT-05)."""
+    key = signing_key(algorithm)
+    token = mint(header={"alg": named}, key=key).decode("ascii")
+
+    assert key.verification.verifies(token) is (algorithm == named)
+
+
+def test_a_public_key_is_no_secret() -> None:
+    """CVE-2022-29217: refused when the key is made, not when a token comes."""
+    with pytest.raises(InvalidKeyError):
+        VerificationKey("k", "HS256", signing_key("RS256").public)
+
+
+@pytest.mark.parametrize("key", [signing_key(), signing_key("ES256")], ids=["secret", "public"])
+def test_a_key_is_not_shown(key: SigningKey) -> None:
+    """A traceback or a log line shows which key it was and nothing of it."""
+    shown = repr(key.verification)
+
+    assert key.kid in shown
+    assert key.public.decode("ascii")[:12] not in shown

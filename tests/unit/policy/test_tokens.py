@@ -1,0 +1,113 @@
+"""Verification; the tables of RFC 8725 are in ``conformance/test_rfc8725_tokens``."""
+
+from typing import Any
+
+import pytest
+
+from gateway.errors import CredentialError, Reason
+from gateway.policy.tokens import (
+    CACHED_TOKEN_BYTES,
+    TokenVerifier,
+    VerifiedToken,
+    parse_json_object,
+)
+from tests.conformance.tokens import TOKEN_CASES, TokenCase, issuers
+from tests.kit.tokens import NOW_S, REMOVED, claims_of, issuer_of, mint, signing_key
+
+
+def _reason(verifier: TokenVerifier, token: bytes, now_s: float = NOW_S) -> Reason | None:
+    try:
+        verifier.verify(token, now_s)
+    except CredentialError as error:
+        return error.reason
+    return None
+
+
+@pytest.mark.parametrize("case", TOKEN_CASES, ids=lambda case: case.id)
+def test_a_token_verifies_or_has_a_reason(case: TokenCase) -> None:
+    """No other exception, the first time or when asked again."""
+    verifier = TokenVerifier(issuers())
+    expected = None if case.status == 403 else case.reason  # 403: it verifies, but cannot be mapped
+
+    assert expected == _reason(verifier, case.make(NOW_S))
+    assert expected == _reason(verifier, case.make(NOW_S))
+
+
+def test_a_token_that_has_been_verified_is_remembered() -> None:
+    """DESIGN.md section 8, guarantee 4: the same object, and the clock is asked anew."""
+    verifier = TokenVerifier((issuer_of(leeway_s=0),))
+    token = mint()
+    verified = verifier.verify(token, NOW_S)
+
+    assert verifier.verify(token, NOW_S + 1) is verified
+    assert _reason(verifier, token, NOW_S + 600) is Reason.TOKEN_EXPIRED
+    assert _reason(verifier, token, NOW_S - 61) is Reason.TOKEN_NOT_YET_VALID
+
+
+def test_long_tokens_are_not_remembered() -> None:
+    """The memory is bounded in bytes as well."""
+    verifier = TokenVerifier((issuer_of(),))
+    token = mint({"note": "x" * CACHED_TOKEN_BYTES})
+
+    assert verifier.verify(token, NOW_S) is not verifier.verify(token, NOW_S)
+
+
+def test_two_keys_of_one_algorithm_need_a_key_id() -> None:
+    """DESIGN.md section 3: without ``kid``, only where there is exactly one key to try."""
+    keys = (signing_key().verification, signing_key(kid="other").verification)
+    verifier = TokenVerifier((issuer_of(keys=keys),))
+
+    assert _reason(verifier, mint()) is None
+    assert _reason(verifier, mint(key=signing_key(kid="other"))) is None
+    assert _reason(verifier, mint(header={"kid": REMOVED})) is Reason.TOKEN_KEY_UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("claims", "reason"),
+    [
+        pytest.param({"exp": NOW_S + 40, "iat": NOW_S - 60}, None, id="short"),
+        pytest.param({"exp": NOW_S + 41, "iat": NOW_S - 60}, Reason.TOKEN_MALFORMED, id="long"),
+        pytest.param({"iat": REMOVED}, Reason.TOKEN_MALFORMED, id="no-beginning"),
+    ],
+)
+def test_a_lifetime_may_be_capped(claims: dict[str, Any], reason: Reason | None) -> None:
+    """JWT-17: ``exp - iat``; a token that does not say when it began is over any cap."""
+    verifier = TokenVerifier((issuer_of(own=False, max_lifetime_s=100),))
+
+    assert reason is _reason(verifier, mint(claims))
+
+
+def test_a_verified_token_knows_its_times_roles_and_scopes() -> None:
+    """What is asked of it on each request is worked out once."""
+    token = VerifiedToken(claims_of(nbf=NOW_S - 5, scope="a b"), issuer_of(leeway_s=30))
+
+    assert (token.valid_from_s, token.expires_at_s) == (NOW_S - 35, NOW_S + 630)
+    assert token.roles == {"user"}
+    assert token.scopes == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'{"a":1,"a":2}',
+        b'{"a":NaN}',
+        b'{"a":-Infinity}',
+        b'{"a":1e400}',
+        b'{"a":"\\ud800"}',
+        b'{"\\udfff":1}',
+        b'{"a":"\xff"}',
+        b"\xef\xbb\xbf{}",
+        b'{"a":' + b"1" * 5000 + b"}",
+        b'{"a":' + b"[" * 3000 + b"]" * 3000 + b"}",
+    ],
+)
+def test_json_that_two_readers_could_read_differently_is_malformed(data: bytes) -> None:
+    """THREATS.md J1 to J4."""
+    with pytest.raises(CredentialError) as caught:
+        parse_json_object(data)
+
+    assert caught.value.reason is Reason.TOKEN_MALFORMED

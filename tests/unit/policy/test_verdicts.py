@@ -1,0 +1,151 @@
+"""Verdicts come in ``decide``'s order and end where it does."""
+
+from dataclasses import replace
+from typing import Final
+
+import pytest
+
+from gateway.errors import Reason
+from tests.kit.explained import VALID, explained
+from tests.kit.policy import bearer, head
+from tests.kit.tokens import NOW_S, REMOVED, mint, signing_key
+
+FORGED: Final = replace(signing_key(kid="forged"), kid=signing_key().kid)
+
+# (head, name of the last check, its reason): the decision's reason is the last check's.
+CASES = [
+    pytest.param(head("/api/products/7", bearer(VALID)), "claim headers", None, id="forward"),
+    pytest.param(head("/public/x"), "claim headers", None, id="public"),
+    pytest.param(head("/maybe"), "claim headers", None, id="anonymous"),
+    pytest.param(head("/authenticate", method="POST"), "credential", None, id="own-endpoint"),
+    pytest.param(head("/whoami", bearer(VALID)), "token times", None, id="own-with-token"),
+    pytest.param(head("/whoami"), "credential", Reason.CREDENTIAL_MISSING, id="own-refuses"),
+    pytest.param(head("*", method="OPTIONS"), "route", None, id="options-star"),
+    pytest.param(head("/none"), "route", Reason.ROUTE_NOT_FOUND, id="no-route"),
+    pytest.param(head("/%6Daybe"), "route", Reason.AMBIGUOUS_PATH, id="escaped-literal"),
+    pytest.param(head("/maybe", method="DELETE"), "route", Reason.METHOD_NOT_ALLOWED, id="method"),
+    pytest.param(
+        head("/maybe", method="PURGE"), "route", Reason.NOT_IMPLEMENTED, id="unknown-method"
+    ),
+    pytest.param(
+        head("/api/products/7"), "credential", Reason.CREDENTIAL_MISSING, id="no-credential"
+    ),
+    pytest.param(
+        head("/api/products/7", bearer(VALID), b"access-token: x"),
+        "credential",
+        Reason.SEVERAL_CREDENTIALS,
+        id="two-credentials",
+    ),
+    pytest.param(
+        head("/api/products/7", bearer(b"a b")),
+        "token",
+        Reason.CREDENTIAL_MALFORMED,
+        id="no-token68",
+    ),
+    pytest.param(
+        head("/api/products/7", bearer(b"a.b")), "token", Reason.TOKEN_MALFORMED, id="no-jwt"
+    ),
+    pytest.param(
+        head("/api/products/7", bearer(mint({"exp": REMOVED}))),
+        "token",
+        Reason.TOKEN_CLAIM_MISSING,
+        id="no-exp",
+    ),
+    pytest.param(
+        head("/api/products/7", bearer(mint({"iss": "evil"}))),
+        "token issuer",
+        Reason.TOKEN_ISSUER,
+        id="issuer",
+    ),
+    pytest.param(
+        head("/api/products/7", bearer(mint(key=FORGED))),
+        "token signature",
+        Reason.TOKEN_SIGNATURE,
+        id="signature",
+    ),
+    pytest.param(
+        head("/api/products/7", bearer(mint(header={"typ": "JWT"}))),
+        "token type",
+        Reason.TOKEN_TYPE,
+        id="type",
+    ),
+    pytest.param(
+        head("/api/products/7", bearer(mint({"aud": "other"}))),
+        "token audience",
+        Reason.TOKEN_AUDIENCE,
+        id="audience",
+    ),
+    pytest.param(
+        head("/api/products/7", bearer(mint({"exp": NOW_S - 31}))),
+        "token times",
+        Reason.TOKEN_EXPIRED,
+        id="expired",
+    ),
+    pytest.param(
+        head("/api/products/7", bearer(mint({"nbf": NOW_S + 31}))),
+        "token times",
+        Reason.TOKEN_NOT_YET_VALID,
+        id="not-yet",
+    ),
+    pytest.param(
+        head("/api/products", bearer(VALID), method="POST"), "roles", Reason.ROLE_MISSING, id="role"
+    ),
+    pytest.param(head("/scoped/a", bearer(VALID)), "scopes", Reason.SCOPE_MISSING, id="scope"),
+    pytest.param(
+        head("/planned", bearer(VALID)), "claim org.size", Reason.CLAIM_MISMATCH, id="claim"
+    ),
+    pytest.param(
+        head("/maybe", b"Content-Length: 11", method="POST"),
+        "body size",
+        Reason.BODY_TOO_LARGE,
+        id="size",
+    ),
+    pytest.param(
+        head("/api/products/7", bearer(mint({"username": "a\nb"}))),
+        "claim headers",
+        Reason.CLAIM_MISMATCH,
+        id="unfit-claim",
+    ),
+]
+
+
+@pytest.mark.parametrize(("received", "last", "reason"), CASES)
+def test_the_checks_end_where_the_decision_does(
+    received: bytes, last: str, reason: Reason | None
+) -> None:
+    """The last check names what decided, with the decision's own reason."""
+    explanation = explained(received)
+
+    assert (last, reason) == (explanation.checks[-1].name, explanation.checks[-1].reason)
+    assert all(check.passed for check in explanation.checks[:-1])
+    assert reason == getattr(explanation.decision, "reason", None)
+
+
+def test_details_say_what_was_asked_and_what_was_held() -> None:
+    """An operator sees both sides of each requirement."""
+    checks = explained(head("/scoped/a", bearer(VALID))).checks
+
+    assert checks[-1].detail == "all of products:read, products:write; held: products:read"
+
+
+@pytest.mark.parametrize(
+    ("received", "detail"),
+    [
+        pytest.param(head("/maybe"), "0 bytes; at most 10", id="none"),
+        pytest.param(
+            head("/maybe", b"Transfer-Encoding: chunked", method="POST"),
+            "counted as it arrives; at most 10",
+            id="chunked",
+        ),
+        pytest.param(
+            head("/maybe", b"Content-Length: 11", method="POST"),
+            "11 bytes; at most 10",
+            id="too-large",
+        ),
+    ],
+)
+def test_the_size_is_told_in_bytes(received: bytes, detail: str) -> None:
+    """What is announced, and what the route takes."""
+    details = {check.name: check.detail for check in explained(received).checks}
+
+    assert detail == details["body size"]

@@ -1,0 +1,139 @@
+"""Transactions happen or do not, within their deadline, and leave no connection behind."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import select, text
+
+from gateway.store import revocations, users
+from gateway.store.engine import Store, StoreLimits
+from gateway.store.faults import StoreUnavailableError, UnfitStoreError
+from gateway.store.migrate import open_store
+from gateway.store.tables import revocation_epoch
+from tests.unit.store.test_users import ALICE
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "var/gateway.db",
+        "mysql://localhost/gateway",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite:///x.db?mode=ro",
+        "postgresql://127.0.0.1:port/gateway",
+        "postgresql://gateway@127.0.0.1/x?sslmode=sometimes",
+    ],
+)
+async def test_a_url_that_names_no_store_is_refused_with_a_cure(url: str) -> None:
+    """What the operator wrote is wrong: no retry helps, so it is another error."""
+    with pytest.raises(UnfitStoreError) as caught:
+        await open_store(url)
+
+    assert caught.value.cure in str(caught.value)
+
+
+async def test_a_store_that_answers_is_pinged(store: Store) -> None:
+    """``/readyz`` asks this."""
+    await store.ping()
+
+
+async def test_an_error_in_the_block_takes_everything_back(store: Store) -> None:
+    """What the caller raises comes through as it is, and nothing was written."""
+    with pytest.raises(KeyError, match="mine"):
+        await _add_and_raise(store)
+
+    async with store.read() as tx:
+        assert await users.find_by_id(tx, ALICE.id) is None
+
+
+async def _add_and_raise(store: Store) -> None:
+    async with store.write() as tx:
+        await users.add(tx, ALICE)
+        raise KeyError("mine")
+
+
+async def test_a_cancelled_transaction_takes_everything_back(store: Store) -> None:
+    """A client that goes away in the middle leaves neither a row nor a lock."""
+    begun = asyncio.Event()
+
+    async def hang() -> None:
+        async with store.write() as tx:
+            await users.add(tx, ALICE)
+            begun.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(hang())
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    async with store.write() as tx:
+        assert await users.add(tx, ALICE)
+
+
+async def test_a_transaction_ends_at_its_deadline(store_url: str) -> None:
+    """Whatever it waits for: when the time is over it is undone, and the store goes on."""
+    await (await open_store(store_url)).close()
+    async with Store(store_url, StoreLimits(deadline_s=0.3)) as short:
+        with pytest.raises(StoreUnavailableError, match="in time"):
+            await _add_and_hang(short)
+        async with short.write() as tx:
+            assert await users.add(tx, ALICE)
+
+
+async def _add_and_hang(store: Store) -> None:
+    async with store.write() as tx:
+        await users.add(tx, ALICE)
+        await asyncio.Event().wait()
+
+
+async def test_a_lock_that_another_holds_is_waited_for_until_the_deadline(store_url: str) -> None:
+    """A busy database is unavailable, not a hang, and not an error of another kind."""
+    async with (
+        await open_store(store_url) as holder,
+        Store(store_url, StoreLimits(deadline_s=0.3)) as waiter,
+    ):
+        async with holder.write() as tx:
+            await revocations.add(tx, [_REVOKED])
+            with pytest.raises(StoreUnavailableError):
+                await _revoke(waiter)
+        await _revoke(waiter)
+
+
+_REVOKED = revocations.Revocation(
+    kind=revocations.RevocationKind.TOKEN, key="jti", expires_at_s=1.0
+)
+
+
+async def _revoke(store: Store) -> None:
+    async with store.write() as tx:
+        await revocations.add(tx, [_REVOKED])
+
+
+async def test_writers_beyond_the_pool_wait_for_their_turn(store_url: str) -> None:
+    """More transactions than connections queue; none is lost."""
+    await (await open_store(store_url)).close()
+    async with Store(store_url, StoreLimits(connections=2)) as narrow:
+        await asyncio.gather(*(_revoke(narrow) for _ in range(30)))
+        async with narrow.read() as tx:
+            row = await tx.row(select(revocation_epoch.c.epoch))
+
+    assert row is not None
+    assert row.epoch == 30
+
+
+async def test_a_reading_transaction_cannot_write(postgres_url: str) -> None:
+    """PostgreSQL refuses it; on SQLite the type checker does."""
+    async with await open_store(postgres_url) as store:
+        with pytest.raises(StoreUnavailableError, match="read-only"):
+            await _write_in_a_read(store)
+
+
+async def _write_in_a_read(store: Store) -> None:
+    async with store.read() as tx:
+        await tx.rows(text("DELETE FROM users RETURNING id"))
