@@ -1,96 +1,85 @@
 """From a username and a password to a session.
 
 The rule to keep in mind: whether there is such a user changes nothing that can be seen, measured or
-logged from outside; both failures are one answer, after the work that ``passwords`` tells.
+logged from outside; both failures are one answer, after the work that ``passwords`` tells. That a
+user is disabled is not seen either.
 """
 
-import logging
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
 
-from gateway.errors import GatewayError
-from gateway.issuer.mint import AccessToken, Minter, make_id
-from gateway.issuer.passwords import PasswordChecker
-from gateway.issuer.users import FileUsers, User
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """One login, and the access token that came of it."""
-
-    id: str  # ``sid``
-    access_token: AccessToken
+from gateway.issuer import throttle
+from gateway.issuer.accounts import Accounts
+from gateway.issuer.passwords import PasswordChecker, PasswordsBusyError
+from gateway.issuer.grants import CheckedLogin, Grant, Granter, Visitor
+from gateway.issuer.throttle import Ticket, Wait
+from gateway.issuer.users import User
+from gateway.store.engine import Store
 
 
-class SaveHash(Protocol):
-    """Keeps a stronger hash of the same password."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What somebody tries to log in with."""
 
-    async def __call__(self, user_id: str, *, old_hash: str, new_hash: str) -> None:
-        """Put *new_hash* in the place of *old_hash*, if that is still the user's.
-
-        It must compare and set in one step: between reading the old hash and this call lies a
-        second in which an operator may have set another password, and the old one must not come
-        back. A user that is not kept there (one of the configuration file) is no error.
-
-        Raises:
-            GatewayError: Not now; the user is let in all the same.
-        """
-        ...
+    username: str  # in any spelling of ``canonical_username``
+    password: str = field(repr=False)
+    visitor: Visitor
 
 
 class Login:
     """Lets users in.
 
     Args:
-        users: Who may log in.
+        store: Where failures are counted, and some of the users are.
+        accounts: Who may log in.
         passwords: What checks their passwords.
-        minter: What makes the access tokens.
-        save_hash: None where hashes cannot be rewritten: the users are those of the file alone.
+        granter: What begins their sessions.
     """
 
-    __slots__ = ("_minter", "_passwords", "_save_hash", "_users")
+    __slots__ = ("_accounts", "_granter", "_passwords", "_store")
 
     def __init__(
-        self,
-        users: FileUsers,
-        passwords: PasswordChecker,
-        minter: Minter,
-        *,
-        save_hash: SaveHash | None = None,
+        self, store: Store, accounts: Accounts, passwords: PasswordChecker, granter: Granter
     ) -> None:
-        self._users = users
+        self._store = store
+        self._accounts = accounts
         self._passwords = passwords
-        self._minter = minter
-        self._save_hash = save_hash
+        self._granter = granter
 
-    async def authenticate(self, username: str, password: str, now_s: float) -> Session | None:
-        """Return a new session, or None: no such user, or not the user's password.
+    async def authenticate(self, attempt: Attempt, now_s: float) -> Grant | Wait | None:
+        """Return a new session's tokens; or how long to wait; or None: not this user's password.
 
         Args:
-            username: In any spelling of ``canonical_username``.
-            password: As the client sent it.
+            attempt: Name, password, and where they come from.
             now_s: From when on the token counts, in seconds since the epoch.
 
         Raises:
             UnfitPasswordError: No user can have this password.
-            PasswordsBusyError: Too many logins at once; nothing was checked.
+            PasswordsBusyError: Too many logins at once; nothing was checked or counted.
+            StoreUnavailableError: Nobody can be let in now.
         """
-        user = self._users.find(username)
-        check = await self._passwords.verify(password, user.password_hash if user else None)
-        if user is None or not check.is_right:
-            return None
-        if check.new_hash is not None:
-            await self._upgrade(user, check.new_hash)
-        session_id = make_id()
-        return Session(session_id, self._minter.mint(user, session_id=session_id, now_s=now_s))
-
-    async def _upgrade(self, user: User, new_hash: str) -> None:
-        if self._save_hash is None:
-            return
+        admitted, user = await self._admit(attempt, now_s)
+        if isinstance(admitted, Wait):
+            return admitted
         try:
-            await self._save_hash(user.id, old_hash=user.password_hash, new_hash=new_hash)
-        except GatewayError:
-            # Neither name nor cause: the store says itself what is wrong with it.
-            log.warning("an upgraded password hash could not be stored; the next login tries again")
+            check = await self._passwords.verify(
+                attempt.password, user.password_hash if user else None
+            )
+        except PasswordsBusyError:
+            async with self._store.write() as tx:
+                await throttle.take_back(tx, admitted)
+            raise
+        if user is None or user.disabled or not check.is_right:
+            return None
+        login = CheckedLogin(
+            user=user, ticket=admitted, visitor=attempt.visitor, new_hash=check.new_hash
+        )
+        return await self._granter.begin(login, now_s)
+
+    async def _admit(self, attempt: Attempt, now_s: float) -> tuple[Ticket | Wait, User | None]:
+        """Count the login as failed before it is tried: a hundred at once are counted as well."""
+        async with self._store.write() as tx:
+            user = await self._accounts.find_by_name(tx, attempt.username)
+            admitted = await throttle.admit(
+                tx, attempt.username, attempt.visitor.address, now_s=now_s
+            )
+        return admitted, user

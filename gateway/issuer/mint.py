@@ -57,15 +57,18 @@ def make_id() -> str:
 
 
 class Minter:
-    """Makes access tokens with one key."""
+    """Makes access tokens with the key that signs now."""
 
-    __slots__ = ("_header", "_jws", "_key", "_settings")
+    __slots__ = ("_jws", "_key", "_settings")
 
     def __init__(self, key: SigningKey, settings: TokenSettings) -> None:
         self._key = key
         self._settings = settings
         self._jws = PyJWS(algorithms=[key.algorithm])
-        self._header = {"typ": "at+jwt", "kid": key.kid}  # PyJWT adds ``alg``
+
+    def use(self, key: SigningKey) -> None:
+        """Sign with another key of the same algorithm from now on."""
+        self._key = key
 
     def mint(self, user: User, *, session_id: str, now_s: float) -> AccessToken:
         """Sign a token for *user*, valid from *now_s* (seconds since the epoch) on.
@@ -75,9 +78,9 @@ class Minter:
         """
         claims = self._claims(user, session_id, int(now_s))
         payload = json.dumps(claims, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        text = self._jws.encode(
-            payload.encode("utf-8"), self._key.private, self._key.algorithm, dict(self._header)
-        )
+        key = self._key
+        header = {"typ": "at+jwt", "kid": key.kid}  # PyJWT adds ``alg``
+        text = self._jws.encode(payload.encode("utf-8"), key.private, key.algorithm, header)
         if len(text) > MAX_TOKEN_BYTES:
             raise ValueError(f"the token of user '{user.id}' is over {MAX_TOKEN_BYTES} bytes")
         return AccessToken(text, self._settings.access_lifetime_s)

@@ -24,13 +24,15 @@ Source: RFC 9106 section 4, second recommended option (t=3, m=64 MiB, p=4).
 """
 
 import asyncio
+import functools
 import hashlib
 import logging
 import secrets
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from argon2.exceptions import Argon2Error, VerifyMismatchError
 
@@ -40,6 +42,8 @@ from gateway.policy.password_hashes import PasswordHashError, needs_upgrade
 MAX_PASSWORD_BYTES: Final = 1024  # of UTF-8; argon2 takes 4 GiB, a person's password has 64
 HASHING_THREADS: Final = 2  # 128 MiB at most, while all hashes are ours
 WAITING_LOGINS: Final = 32  # some 2 s of waiting behind two threads, likewise
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -133,23 +137,37 @@ class PasswordChecker:
             PasswordsBusyError: Too many are waiting already; nothing is hashed.
         """
         check_password(password)
-        if not self._room.acquire(blocking=False):
-            raise PasswordsBusyError
-        try:
-            work = self._threads.submit(self._check, password, password_hash)
-        except RuntimeError:  # the pool has been closed
-            self._room.release()
-            raise
-        # Not in a ``finally`` here: a caller that goes away does not stop the thread, and the room
-        # is free again only when the hash is done (or was taken out of the queue unbegun).
-        work.add_done_callback(self._leave)
-        return await asyncio.wrap_future(work)
+        return await self._run(functools.partial(self._check, password, password_hash))
+
+    async def hash(self, password: str) -> str:
+        """Return the hash to store for *password*.
+
+        Raises:
+            UnfitPasswordError: It cannot be a password (see ``check_password``).
+            PasswordsBusyError: Too many are waiting already.
+        """
+        check_password(password)
+        return await self._run(functools.partial(self._hasher.hash, password))
 
     def close(self) -> None:
         """Drop what waits; a hash that has begun ends in its thread."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _leave(self, _: Future[PasswordCheck]) -> None:
+    async def _run(self, work: Callable[[], T]) -> T:
+        """Run *work* in a thread, if there is room for it."""
+        if not self._room.acquire(blocking=False):
+            raise PasswordsBusyError
+        try:
+            running = self._threads.submit(work)
+        except RuntimeError:  # the pool has been closed
+            self._room.release()
+            raise
+        # Not in a ``finally`` here: a caller that goes away does not stop the thread, and the room
+        # is free again only when the hash is done (or was taken out of the queue unbegun).
+        running.add_done_callback(self._leave)
+        return await asyncio.wrap_future(running)
+
+    def _leave(self, _: object) -> None:
         self._room.release()
 
     def _check(self, password: str, password_hash: str | None) -> PasswordCheck:

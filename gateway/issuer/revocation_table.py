@@ -45,6 +45,7 @@ _MAGIC: Final = int.from_bytes(b"gwrevoke", sys.byteorder)
 _VERSION: Final = 1
 _SIZE: Final = 4096
 _MAGIC_WORD, _VERSION_WORD, _TABLE_WORD, _LEAST_WORD, _GENERATION_WORD = range(5)
+_STORE_EPOCH_WORD = 5
 _EPOCH_WORD, _CONTACT_WORD = 6, 7  # what every request reads
 _KEY: Final = slice(64, 96)  # in bytes
 _TWO_WORDS: Final = struct.Struct("=QQ")
@@ -135,6 +136,24 @@ class RevocationTable:
     def capacity(self) -> int:
         """For how many revocations there is room before the table grows."""
         return self._current().capacity
+
+    @property
+    def store_epoch(self) -> int:
+        """Up to which of the store's own epochs all revocations are here; 0 is before the first.
+
+        Set it after ``add`` only. Two processes that follow the store may set it back to what both
+        have added: then something is added twice, which is harmless.
+        """
+        return self._words[_STORE_EPOCH_WORD]
+
+    @store_epoch.setter
+    def store_epoch(self, epoch: int) -> None:
+        self._words[_STORE_EPOCH_WORD] = epoch
+
+    def revoked_until(self, user_id: str) -> int | None:
+        """Return the last second whose tokens of this user are revoked, or None."""
+        times = self._current().find(self.digest(RevocationKind.USER.value, user_id))
+        return None if times is None else times[0]
 
     def stamp_contact(self, now_s: float) -> None:
         """Remember when the store was last reached, and all that it had to tell is here."""

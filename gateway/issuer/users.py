@@ -1,4 +1,4 @@
-"""Who may log in: the users of the configuration file.
+"""A user, as the issuer sees one, and the users of the configuration file.
 
 The rule to keep in mind: a person's name is compared only in its canonical form, everywhere, so
 that ``Aymen``, ``aymen`` and the same in full-width letters are one user and never two.
@@ -22,6 +22,8 @@ class User:
     roles: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)  # JSON values; may become claims
+    disabled: bool = False
+    is_stored: bool = False  # in the database; else in the file, where nothing can be changed
 
     def __post_init__(self) -> None:
         if not self.id:
@@ -29,18 +31,18 @@ class User:
 
 
 class FileUsers:
-    """The users of the configuration file, found by name.
+    """The users of the configuration file, found by name or id.
 
     Raises:
         ValueError: Two users have one name or one id, or an id cannot be a ``sub``. The message
             names them, for the operator.
     """
 
-    __slots__ = ("_by_name",)
+    __slots__ = ("_by_id", "_by_name")
 
     def __init__(self, users: Iterable[User]) -> None:
         self._by_name: dict[str, User] = {}
-        by_id: dict[str, User] = {}
+        self._by_id: dict[str, User] = {}
         for user in users:
             if not 0 < len(user.id) <= MAX_SUBJECT_CHARS:
                 raise ValueError(
@@ -52,13 +54,17 @@ class FileUsers:
                 raise ValueError(
                     f"users '{other.username}' and '{user.username}' are one name: '{name}'"
                 )
-            if user.id in by_id:
-                other = by_id[user.id]
+            if user.id in self._by_id:
+                other = self._by_id[user.id]
                 raise ValueError(
                     f"users '{other.username}' and '{user.username}' have one id: '{user.id}'"
                 )
-            self._by_name[name] = by_id[user.id] = user
+            self._by_name[name] = self._by_id[user.id] = user
 
     def find(self, username: str) -> User | None:
         """Return the user of that name, in whatever spelling it comes."""
         return self._by_name.get(canonical_username(username))
+
+    def find_by_id(self, user_id: str) -> User | None:
+        """Return the user whose tokens say *user_id*."""
+        return self._by_id.get(user_id)

@@ -52,6 +52,17 @@ class StoredKey:
     verifies_until_s: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyMark:
+    """A key without its material: enough to see that something has changed, or is due."""
+
+    kid: str
+    algorithm: str
+    state: KeyState
+    created_at_s: float
+    verifies_until_s: float | None
+
+
 class KeyBox:
     """Seals private keys with the store key; without one they are kept as they are.
 
@@ -112,6 +123,23 @@ async def list_keys(tx: Reading, box: KeyBox) -> list[StoredKey]:
     """
     statement = select(signing_keys).order_by(signing_keys.c.created_at_s, signing_keys.c.kid)
     return [_key(row, box) for row in await tx.rows(statement)]
+
+
+async def list_marks(tx: Reading) -> list[KeyMark]:
+    """Return all keys without their material, the oldest first; nothing is opened."""
+    old = signing_keys.c
+    columns = (old.kid, old.algorithm, old.state, old.created_at_s, old.verifies_until_s)
+    rows = await tx.rows(select(*columns).order_by(old.created_at_s, old.kid))
+    return [
+        KeyMark(
+            kid=row.kid,
+            algorithm=row.algorithm,
+            state=KeyState(row.state),
+            created_at_s=row.created_at_s,
+            verifies_until_s=row.verifies_until_s,
+        )
+        for row in rows
+    ]
 
 
 async def ensure_current(
