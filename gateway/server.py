@@ -1,44 +1,42 @@
-"""The composition root: builds everything from the configuration, reads the clock, runs uvicorn.
+"""The composition root of ``gateway run``: prepares what all workers share, then runs them.
 
-Nothing else in the package reads the time, opens a listener or knows of all the rooms.
+What is done once is done here, before any worker starts: the store is made or brought up to date,
+the first key is made, the revocations are read into the table, the listeners are bound.
 """
 
+import asyncio
 import contextlib
-import gc
 import os
 import resource
 import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
-from starlette.applications import Starlette
+from uvicorn.supervisors import Multiprocess
 
 from gateway.config.addresses import Address
 from gateway.config.compile import compile_snapshot
 from gateway.config.load import Config, load_config
-from gateway.control.app import build_control
+from gateway.config.schema import worker_count
+from gateway.desk import open_desk, open_ring, store_faults
 from gateway.errors import ConfigError
-from gateway.issuer.key_file import load_or_create_key
-from gateway.issuer.keys import SigningKey, UnfitKeyError, parse_signing_key, secret_key
-from gateway.issuer.login import Login
-from gateway.issuer.mint import Minter, TokenSettings
-from gateway.issuer.passwords import PasswordChecker
-from gateway.issuer.users import FileUsers, User
-from gateway.proxy.downstream import Downstream
-from gateway.proxy.sweeper import Sweeper
-from gateway.proxy.worker import Worker
+from gateway.issuer.key_ring import KeyRing
+from gateway.issuer.revocation_table import RevocationTable
+from gateway.issuer.shared_file import SharedFileError
+from gateway.issuer.sync import StoreSync
+from gateway.process import WorkerPlan, uvicorn_config
+from gateway.runtime_dir import runtime_dir
+from gateway.store.keys import StoredKey
 
-BACKLOG: Final = 2048  # connections that wait to be accepted; uvicorn's default, nginx: 511
-DRAIN_S: Final = 30  # for what is in flight at SIGTERM; systemd gives 90 before it kills
+_TABLE: Final = "revocations"
+_READY_S: Final = 30.0  # for a worker to start; a loaded machine takes its time
 
-
-_clock: Final = time.time  # noqa: TID251 (the one place that reads it)
+_clock: Final = time.time  # noqa: TID251 (read here for what is done before any worker starts)
 
 
 def serve(path: Path) -> int:
@@ -46,142 +44,120 @@ def serve(path: Path) -> int:
 
     Raises:
         ConfigErrors: The configuration has faults.
-        ConfigError: The signing key cannot be used, or an address cannot be listened on.
+        ConfigError: The store or the signing key cannot be used, or an address cannot be listened
+            on.
     """
     config = load_config(path, os.environ)
     _raise_descriptor_limit()
-    key = build_key(config)
-    snapshot = compile_snapshot(config, (key.verification_key(),))
-    login_for = _login_builder(config, key)
-    addresses = config.settings.listen
-    sockets = [_listen(config, index, address) for index, address in enumerate(addresses)]
-
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
-        passwords = PasswordChecker()
-        sweeper = Sweeper()
-        worker = Worker(
-            snapshot,
-            build_control(login_for(passwords), [key], _clock),
-            clock=_clock,
-            date=lambda: server.server_state.default_headers,
-            sweeper=sweeper,
+    with runtime_dir(Path(config.settings.runtime_dir)) as directory:
+        table = RevocationTable.create(directory / _TABLE)
+        keys = asyncio.run(_prepare(config, table))
+        sockets = _listen_all(config, "listen", config.settings.listen)
+        admin = config.settings.admin
+        admin_sockets = [] if admin is None else _listen_all(config, "admin", admin.listen)
+        workers = worker_count(config.settings)
+        plan = WorkerPlan(
+            config=config,
+            table_path=directory / _TABLE,
+            keys=tuple(keys),
+            parent_pid=os.getpid() if workers > 1 else None,
+            admin_sockets=tuple(admin_sockets),
         )
-        sweeper.start()
-        gc.collect()
-        gc.freeze()  # what is here now lives as long as the process
-        yield {"worker": worker}
-        worker.close()
-        passwords.close()
-
-    server = _Server(_uvicorn_config(Starlette(lifespan=lifespan)))
-    # uvicorn drains at these signals and then raises them again for whoever handled them before.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
-    server.run(sockets)
+        if workers > 1:
+            _Supervisor(uvicorn_config(plan, workers=workers), sockets, plan, table).run()
+        else:
+            _run_one(plan, sockets)
     return 0
 
 
-def _uvicorn_config(app: Starlette) -> uvicorn.Config:
-    """Return how uvicorn hosts our protocol; *app* only gives it the process's life."""
-    return uvicorn.Config(
-        app,
-        http=_accept,  # type: ignore[arg-type]  # called like the class that uvicorn asks for
-        loop="uvloop",
-        lifespan="on",
-        ws="none",
-        backlog=BACKLOG,
-        timeout_graceful_shutdown=DRAIN_S,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-    )
-
-
-def build_key(config: Config) -> SigningKey:
-    """Return the key that signs our tokens: the configured one, or the one that is kept in a file.
+async def _prepare(config: Config, table: RevocationTable) -> list[StoredKey]:
+    """Bring the store up to date, read its revocations into *table*, and return its keys.
 
     Raises:
-        ConfigError: It cannot be used, read or made.
+        ConfigErrors: The configuration does not fit together.
+        ConfigError: The store or its keys cannot be used.
     """
-    tokens = config.settings.tokens
-    try:
-        if tokens.secret is not None:
-            return secret_key(tokens.algorithm, tokens.secret.get_secret_value().encode())
-        if tokens.signing_key is not None:
-            pem = tokens.signing_key.get_secret_value().encode()
-            return parse_signing_key(tokens.algorithm, pem)
-    except UnfitKeyError as error:
-        place = config.place("tokens", "secret" if tokens.secret else "signing_key")
-        raise ConfigError(place, error.fault, error.cure) from None
-    return load_or_create_key(tokens.algorithm, Path(tokens.key_file))
+    with store_faults(config):
+        async with open_desk(config) as desk:
+            ring = await open_ring(config, desk, _clock())
+            compile_snapshot(config, ring.verification_keys())
+            sync = StoreSync(desk.store, table, None, _ignore, clock=_clock)
+            await sync.catch_up()
+            return await desk.keeper.list_keys() if desk.keeper is not None else []
+
+
+def _ignore(_: KeyRing) -> None:
+    pass
 
 
 class _Server(uvicorn.Server):
     """uvicorn, saying where it listens in one line that people and scripts can read."""
 
+    def __init__(self, plan: WorkerPlan) -> None:
+        super().__init__(uvicorn_config(plan))
+        self._plan = plan
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        for listener in sockets or []:
+        _tell(sockets or [], self._plan)
+
+
+class _Supervisor(Multiprocess):
+    """uvicorn's supervisor of several workers; it tidies their table of revocations too."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        sockets: list[socket.socket],
+        plan: WorkerPlan,
+        table: RevocationTable,
+    ) -> None:
+        super().__init__(config, sockets)
+        self._plan = plan
+        self._table = table
+
+    def init_processes(self) -> None:
+        """Start the workers, and say where they listen once all of them do."""
+        super().init_processes()
+        if all(process.wait_until_ready(_READY_S, self.should_exit) for process in self.processes):
+            _tell(self.sockets, self._plan)
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace workers that have died, twice a second."""
+        super().keep_subprocess_alive()
+        with contextlib.suppress(SharedFileError):  # the next look will do
+            self._table.purge(_clock())
+
+
+def _run_one(plan: WorkerPlan, sockets: list[socket.socket]) -> None:
+    """Be the only worker."""
+    server = _Server(plan)
+    # uvicorn drains at these signals and then raises them again for whoever handled them before.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    server.run(sockets)
+
+
+def _tell(sockets: Sequence[socket.socket], plan: WorkerPlan) -> None:
+    for role, listeners in (("listening", sockets), ("admin", plan.admin_sockets)):
+        for listener in listeners:
             host, port = listener.getsockname()[:2]
             address = Address(host, port)
-            print(f"gateway: listening on http://{address}", file=sys.stderr, flush=True)  # noqa: T201
+            print(f"gateway: {role} on http://{address}", file=sys.stderr, flush=True)  # noqa: T201
 
 
-def _accept(
-    *,
-    config: uvicorn.Config,  # noqa: ARG001 (what uvicorn passes to a protocol)
-    server_state: Any,  # noqa: ANN401
-    app_state: dict[str, Any],
-    _loop: object = None,
-) -> Downstream:
-    """Make the protocol of one accepted connection."""
-    return Downstream(app_state["worker"], server_state.connections)
+def _listen_all(config: Config, key: str, addresses: Sequence[Address]) -> list[socket.socket]:
+    return [_listen(config, key, index, address) for index, address in enumerate(addresses)]
 
 
-def _login_builder(config: Config, key: SigningKey) -> Callable[[PasswordChecker], Login]:
-    """Return what makes the login, once the threads for hashing are there.
-
-    Raises:
-        ConfigError: The users of the file cannot be told apart.
-    """
-    settings = config.settings
-    tokens = settings.tokens
-    try:
-        users = FileUsers(
-            User(
-                id=user.id or "",
-                username=user.username,
-                password_hash=user.password_hash.get_secret_value(),
-                roles=user.roles,
-                scopes=user.scopes,
-                attributes=user.attributes,
-            )
-            for user in settings.users
-        )
-    except ValueError as error:
-        cure = "give each user a name and an id of its own"
-        raise ConfigError(config.place("users"), str(error), cure) from None
-    minter = Minter(
-        key,
-        TokenSettings(
-            issuer=tokens.issuer,
-            audience=tokens.audience,
-            access_lifetime_s=tokens.access_lifetime,
-            claims=tokens.claims,
-        ),
-    )
-    return lambda passwords: Login(users, passwords, minter)
-
-
-def _listen(config: Config, index: int, address: Address) -> socket.socket:
+def _listen(config: Config, key: str, index: int, address: Address) -> socket.socket:
     """Bind a listener; uvicorn begins to listen once everything is ready."""
     try:
         return socket.create_server((address.host, address.port), family=_family(address))
     except OSError as error:
+        place = config.place(key, index) if key == "listen" else config.place(key, "listen", index)
         raise ConfigError(
-            config.place("listen", index),
+            place,
             f"cannot listen on {address}: {error.strerror}",
             "stop what listens there (ss -ltnp shows it), or choose another port",
         ) from None

@@ -61,7 +61,7 @@ def compile_snapshot(config: Config, keys: tuple[VerificationKey, ...]) -> Snaps
     return Snapshot(
         router=compiler.router,
         names=placement.names(keep_odd_names=settings.limits.odd_header_names == "keep"),
-        verifier=TokenVerifier((_issuer(config, keys),)),
+        verifier=make_verifier(config, keys),
         places=placement.places,
         routes=tuple(compiler.routes),
         upstreams=tuple(compiler.upstreams.values()),
@@ -69,6 +69,11 @@ def compile_snapshot(config: Config, keys: tuple[VerificationKey, ...]) -> Snaps
         trusted_proxies=TrustedProxies(settings.trusted_proxies),
         limits=_limits(settings.limits),
     )
+
+
+def make_verifier(config: Config, keys: tuple[VerificationKey, ...]) -> TokenVerifier:
+    """Return what verifies tokens with *keys*; it remembers nothing of any before it."""
+    return TokenVerifier((_issuer(config, keys),))
 
 
 def find_warnings(config: Config, snapshot: Snapshot) -> list[ConfigWarning]:

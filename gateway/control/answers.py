@@ -13,11 +13,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.errors import REASONS, ProtocolError, Reason
+from gateway.issuer.grants import Grant
 from gateway.policy.problem import challenge_for, problem_body
+from gateway.store.faults import StoreUnavailableError
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 _NO_STORE: Final = {"Cache-Control": "no-store"}  # DESIGN.md section 3; RFC 6750 section 5.3
+
+_STORE_RETRY: Final = {"Retry-After": "1"}  # seconds: a busy or restarted database is back by then
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +30,24 @@ def json_answer(content: Mapping[str, Any]) -> Response:
     """Return a 200 with one JSON object."""
     body = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return Response(body.encode("utf-8"), headers=_NO_STORE, media_type="application/json")
+
+
+def no_content() -> Response:
+    """Return a 204: it is done, and there is nothing to say."""
+    return Response(status_code=HTTPStatus.NO_CONTENT, headers=_NO_STORE)
+
+
+def granted(grant: Grant, message: str) -> dict[str, Any]:
+    """Return what a login or a refresh answers (DESIGN.md section 3)."""
+    return {
+        "message": message,
+        "token": grant.access_token.text,
+        "token_type": "Bearer",
+        "expires_in": grant.access_token.expires_in_s,
+        "refresh_token": grant.refresh_token,
+        "refresh_expires_in": grant.refresh_expires_in_s,
+        "session_id": grant.session_id,
+    }
 
 
 def refusal(
@@ -66,6 +88,9 @@ def answer_or_refuse(handler: Handler) -> Handler:
             return await handler(request)
         except ProtocolError as error:
             return refusal(request, error.reason, error.detail)
+        except StoreUnavailableError as error:
+            log.error("the store did not answer: %s", error)  # noqa: TRY400 (a fault, not a bug)
+            return refusal(request, Reason.STORE_UNAVAILABLE, headers=_STORE_RETRY)
         except Exception as error:  # noqa: BLE001 (the fail-closed wrapper of the control plane)
             log.error(  # noqa: TRY400 (``exception`` would log the text)
                 "%s in the control plane; the request was refused\n%s",

@@ -4,7 +4,8 @@ No middleware of ours: the data plane has bounded the body and made the decision
 reads what it needs, and ``answer_or_refuse`` is around every one of them.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -12,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.control.admin_token import AdminToken
 from gateway.control.answers import (
     Handler,
     answer_or_refuse,
@@ -19,37 +21,67 @@ from gateway.control.answers import (
     refusal,
     refuse_misrouted,
 )
+from gateway.control.discovery import jwks_handler, metadata_handler
+from gateway.control.introspection import Introspect, IntrospectionEndpoint
 from gateway.control.login import LoginEndpoint
+from gateway.control.sessions import SessionEndpoints
 from gateway.errors import Reason
-from gateway.issuer.keys import SigningKey
+from gateway.issuer.grants import Granter
+from gateway.issuer.key_ring import KeyRing
 from gateway.issuer.login import Login
+from gateway.issuer.sessions import Sessions
 from gateway.policy.tokens import VerifiedToken
 
 
-def build_control(
-    login: Login, key_set: Iterable[SigningKey], clock: Callable[[], float]
-) -> Starlette:
-    """Build the app.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlServices:
+    """What the endpoints act through."""
 
-    Args:
-        login: Lets users in.
-        key_set: The keys whose public halves are published.
-        clock: Gives the time in seconds since the epoch; only ``gateway.server`` reads it itself.
-    """
+    login: Login
+    granter: Granter
+    sessions: Sessions
+    keys: Callable[[], KeyRing]  # as they are now
+    introspect: Introspect
+    issuer: str
+    admin_token: AdminToken
+    clock: Callable[[], float]  # seconds since the epoch; only ``gateway.server`` reads it itself
+
+
+def build_control(services: ControlServices) -> Starlette:
+    """Build the app."""
+    login = LoginEndpoint(services.login, services.clock)
+    sessions = SessionEndpoints(services.granter, services.sessions, services.clock)
+    introspection = IntrospectionEndpoint(services.introspect, services.admin_token)
+    return build_app(
+        (
+            ("POST", "/authenticate", login.answer),
+            ("POST", "/refresh", sessions.refresh),
+            ("POST", "/logout", sessions.log_out),
+            ("GET", "/whoami", whoami),
+            ("GET", "/sessions", sessions.list),
+            ("DELETE", "/sessions/{id}", sessions.end),
+            ("POST", "/introspect", introspection.answer),
+            ("GET", "/.well-known/jwks.json", jwks_handler(services.keys)),
+            (
+                "GET",
+                "/.well-known/oauth-authorization-server",
+                metadata_handler(services.issuer),
+            ),
+        )
+    )
+
+
+def build_app(table: tuple[tuple[str, str, Handler], ...]) -> Starlette:
+    """Build an app of rows of method, path and handler; whatever else is asked of it is refused."""
     app = Starlette(
         routes=[
-            _route("/authenticate", "POST", LoginEndpoint(login, clock).answer),
-            _route("/whoami", "GET", whoami),
-            _route("/.well-known/jwks.json", "GET", jwks_handler(key_set)),
+            Route(path, answer_or_refuse(handler), methods=[method])
+            for method, path, handler in table
         ],
         exception_handlers={HTTPException: refuse_misrouted},
     )
     app.router.redirect_slashes = False  # one path has one reading
     return app
-
-
-def _route(path: str, method: str, handler: Handler) -> Route:
-    return Route(path, answer_or_refuse(handler), methods=[method])
 
 
 async def whoami(request: Request) -> Response:
@@ -58,17 +90,3 @@ async def whoami(request: Request) -> Response:
     if token is None:
         return refusal(request, Reason.CREDENTIAL_MISSING)
     return json_answer(token.claims)
-
-
-def jwks_handler(key_set: Iterable[SigningKey]) -> Handler:
-    """Return ``GET /.well-known/jwks.json``: the public keys, none of them for HS* (RFC 7517).
-
-    It is ``no-store`` like every answer here. Verifiers keep keys by their own rules; a copy in a
-    shared cache between would only hold on to a key that has been taken back.
-    """
-    published = [jwk for jwk in (key.public_jwk() for key in key_set) if jwk is not None]
-
-    async def jwks(_: Request) -> Response:
-        return json_answer({"keys": published})
-
-    return jwks

@@ -6,13 +6,15 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.control.answers import json_answer, refusal
+from gateway.control.answers import granted, json_answer, refusal
 from gateway.control.body import read_members
 from gateway.errors import ProtocolError, Reason
-from gateway.issuer.login import Login, Session
+from gateway.issuer.grants import Visitor
+from gateway.issuer.login import Attempt, Login
 from gateway.issuer.passwords import PasswordsBusyError, UnfitPasswordError, check_password
+from gateway.issuer.throttle import Wait
+from gateway.issuer.user_admin import MAX_USERNAME_BYTES
 
-MAX_USERNAME_BYTES: Final = 1024  # of UTF-8; RFC 5321 gives an address 254
 _BUSY: Final = {"Retry-After": "1"}  # seconds: half of a full queue is done by then
 
 
@@ -28,13 +30,17 @@ class LoginEndpoint:
     async def answer(self, request: Request) -> Response:
         """Return the tokens of a new session, or why there is none."""
         username, password = parse_login(await read_members(request))
+        attempt = Attempt(username=username, password=password, visitor=visitor_of(request))
         try:
-            session = await self._login.authenticate(username, password, self._clock())
+            answer = await self._login.authenticate(attempt, self._clock())
         except PasswordsBusyError:
             return refusal(request, Reason.LOGIN_THROTTLED, headers=_BUSY)
-        if session is None:
+        if answer is None:
             return refusal(request, Reason.LOGIN_FAILED)
-        return json_answer(_granted(session))
+        if isinstance(answer, Wait):
+            headers = {"Retry-After": str(answer.seconds)}
+            return refusal(request, Reason.LOGIN_THROTTLED, headers=headers)
+        return json_answer(granted(answer, "authentication done"))
 
 
 def parse_login(members: Mapping[str, Any]) -> tuple[str, str]:
@@ -54,11 +60,7 @@ def parse_login(members: Mapping[str, Any]) -> tuple[str, str]:
         raise ProtocolError(Reason.BAD_REQUEST, "No password is like this.") from None
 
 
-def _granted(session: Session) -> dict[str, Any]:
-    return {
-        "message": "authentication done",
-        "token": session.access_token.text,
-        "token_type": "Bearer",
-        "expires_in": session.access_token.expires_in_s,
-        "session_id": session.id,
-    }
+def visitor_of(request: Request) -> Visitor:
+    """Return what is kept of who asks."""
+    address = request.client.host if request.client is not None else ""
+    return Visitor(address=address, user_agent=request.headers.get("user-agent", ""))

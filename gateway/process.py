@@ -1,0 +1,304 @@
+"""What one worker process is made of: the data plane, the control planes, and what follows the store.
+
+``WorkerPlan`` says all that a worker needs and can be handed to another process; ``open_worker``
+builds it there. Whether it is the only process or one of many makes no difference here.
+
+The rule to keep in mind: a worker begins with the keys that its parent had read, so that one that
+is replaced while the database is down still starts; what has changed since, it hears from the store
+as soon as that can be reached.
+"""
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from email.utils import formatdate
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+import uvicorn
+from starlette.applications import Starlette
+
+from gateway.config.compile import compile_snapshot, make_verifier
+from gateway.config.load import Config
+from gateway.control.admin_token import AdminToken
+from gateway.control.app import ControlServices, build_control
+from gateway.desk import Desk, configured_key, make_desk, store_url, token_settings
+from gateway.errors import CredentialError
+from gateway.issuer.grants import Granter, Lifetimes
+from gateway.issuer.housekeeping import keep_store_tidy, keep_table_tidy
+from gateway.issuer.key_ring import KeyRing, ring_of
+from gateway.issuer.login import Login
+from gateway.issuer.mint import Minter
+from gateway.issuer.passwords import PasswordChecker
+from gateway.issuer.revocation_table import RevocationTable
+from gateway.issuer.revocations import RevocationView
+from gateway.issuer.sync import StoreSync
+from gateway.policy.claims import Claims
+from gateway.proxy.answers import Fields
+from gateway.proxy.downstream import Downstream
+from gateway.proxy.sweeper import Sweeper
+from gateway.proxy.worker import Worker
+from gateway.store.engine import Store
+from gateway.store.faults import StoreUnavailableError
+from gateway.store.keys import StoredKey
+
+BACKLOG: Final = 2048  # connections that wait to be accepted; uvicorn's default, nginx: 511
+DRAIN_S: Final = 30  # for what is in flight at SIGTERM; systemd gives 90 before it kills
+_ORPHAN_LOOK_S: Final = 0.25
+
+_clock: Final = time.time  # noqa: TID251 (the one place of the gateway that reads it)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerPlan:
+    """What a worker is built from; it can be pickled."""
+
+    config: Config
+    table_path: Path  # of the revocations, made and filled
+    keys: tuple[StoredKey, ...] = field(default=(), repr=False)  # none: the configuration has it
+    parent_pid: int | None = None  # whose end is this worker's too
+    admin_sockets: tuple[socket.socket, ...] = ()
+
+
+def uvicorn_config(plan: WorkerPlan, *, workers: int = 1) -> uvicorn.Config:
+    """Return how uvicorn hosts our protocol; the app only gives it a process's life."""
+    return uvicorn.Config(
+        _App(plan),
+        factory=True,
+        http=accept,  # type: ignore[arg-type]  # called like the class that uvicorn asks for
+        loop="uvloop",
+        lifespan="on",
+        ws="none",
+        interface="asgi3",
+        workers=workers,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=DRAIN_S,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+    )
+
+
+class _App:
+    """Makes the app that uvicorn asks for, in the process that it runs in."""
+
+    def __init__(self, plan: WorkerPlan) -> None:
+        self._plan = plan
+
+    def __call__(self) -> Starlette:
+        plan = self._plan
+
+        @asynccontextmanager
+        async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
+            async with open_worker(plan) as worker:
+                yield {"worker": worker}
+
+        return Starlette(lifespan=lifespan)
+
+
+def accept(
+    *,
+    config: uvicorn.Config,  # noqa: ARG001 (what uvicorn passes to a protocol)
+    server_state: Any,  # noqa: ANN401
+    app_state: dict[str, Any],
+    _loop: object = None,
+) -> Downstream:
+    """Make the protocol of one accepted connection."""
+    return Downstream(app_state["worker"], server_state.connections)
+
+
+@asynccontextmanager
+async def open_worker(plan: WorkerPlan) -> AsyncIterator[Worker]:
+    """Build a worker, let it follow the store, and take it apart again when the process drains."""
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(Store(store_url(plan.config)))
+        table = RevocationTable(plan.table_path)
+        stack.callback(table.close)
+        passwords = PasswordChecker()
+        stack.callback(passwords.close)
+        parts = _Parts(plan, make_desk(plan.config, store, table), table, passwords)
+        stack.callback(parts.worker.close)
+        await stack.enter_async_context(_running(parts.duties()))
+        parts.worker.sweeper.start()
+        gc.collect()
+        gc.freeze()  # what is here now lives as long as the process
+        yield parts.worker
+
+
+class _Parts:
+    """The parts of one worker, and what changes in them while it runs."""
+
+    def __init__(
+        self, plan: WorkerPlan, desk: Desk, table: RevocationTable, passwords: PasswordChecker
+    ) -> None:
+        config = plan.config
+        self._plan = plan
+        self._desk = desk
+        self._table = table
+        self.ring = _first_ring(plan)
+        self._minter = Minter(self.ring.signing, token_settings(config))
+        self.draining = False
+        silence_s = config.settings.limits.store_silence
+        self.worker = Worker(
+            compile_snapshot(config, self.ring.verification_keys()),
+            build_control(self._control_services(passwords)),
+            clock=_clock,
+            date=_DateField(_clock),
+            sweeper=Sweeper(),
+            revocations=RevocationView(table, max_silence_s=silence_s),
+        )
+
+    def use_ring(self, ring: KeyRing) -> None:
+        """Sign and verify with other keys from now on; what has begun goes on as it began."""
+        self.ring = ring
+        self._minter.use(ring.signing)
+        verifier = make_verifier(self._plan.config, ring.verification_keys())
+        self.worker.snapshot = replace(self.worker.snapshot, verifier=verifier)
+
+    def introspect(self, token: str) -> Claims | None:
+        """Return the claims of a token that counts now, or None.
+
+        Raises:
+            StoreUnavailableError: It may have been revoked without our knowing.
+        """
+        now_s = _clock()
+        worker = self.worker
+        if worker.revocations.is_stale(now_s):
+            raise StoreUnavailableError("nothing has been heard of revocations for too long")
+        try:
+            verified = worker.snapshot.verifier.verify(
+                token.encode("utf-8", "surrogatepass"), now_s
+            )
+        except CredentialError:
+            return None
+        return None if worker.revocations.is_revoked(verified, now_s) else verified.claims
+
+    def duties(self) -> list[Any]:
+        """Return the coroutines that run as long as the worker does."""
+        plan, store, table = self._plan, self._desk.store, self._table
+        sync = StoreSync(store, table, self._desk.keeper, self.use_ring, clock=_clock)
+        duties: list[Any] = [sync.run(), keep_store_tidy(store, _clock)]
+        if plan.parent_pid is None:
+            duties.append(keep_table_tidy(table, _clock))  # else the parent does
+        else:
+            duties.append(_end_with(plan.parent_pid))
+        return duties
+
+    def _control_services(self, passwords: PasswordChecker) -> ControlServices:
+        config, desk = self._plan.config, self._desk
+        tokens = config.settings.tokens
+        lifetimes = Lifetimes(idle_s=tokens.refresh_lifetime, absolute_s=tokens.session_lifetime)
+        granter = Granter(desk.store, desk.accounts, self._minter, desk.revoker, lifetimes)
+        return ControlServices(
+            login=Login(desk.store, desk.accounts, passwords, granter),
+            granter=granter,
+            sessions=desk.sessions,
+            keys=lambda: self.ring,
+            introspect=self.introspect,
+            issuer=tokens.issuer,
+            admin_token=_admin_token(config),
+            clock=_clock,
+        )
+
+
+def _first_ring(plan: WorkerPlan) -> KeyRing:
+    key = configured_key(plan.config)
+    if key is not None:
+        return KeyRing(key)
+    ring = ring_of(plan.keys, plan.config.settings.tokens.algorithm)
+    if ring is None:
+        raise ValueError("a worker's plan has no key that signs")
+    return ring
+
+
+def _admin_token(config: Config) -> AdminToken:
+    admin = config.settings.admin
+    secret = None if admin is None else admin.token
+    return AdminToken(None if secret is None else secret.get_secret_value())
+
+
+class _DateField:
+    """The ``Date`` field of our own answers, made once a second (RFC 9110 section 6.6.1)."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._second = 0
+        self._fields: Fields = []
+
+    def __call__(self) -> Fields:
+        second = int(self._clock())
+        if second != self._second:
+            self._second = second
+            self._fields = [(b"date", formatdate(second, usegmt=True).encode("ascii"))]
+        return self._fields
+
+
+@asynccontextmanager
+async def _running(duties: list[Any]) -> AsyncIterator[None]:
+    """Run coroutines until the context ends; one that breaks ends the process.
+
+    A worker that no longer follows the store must not go on as if it did.
+    """
+    loop = asyncio.get_running_loop()
+    tasks = [loop.create_task(duty) for duty in duties]
+    for task in tasks:
+        task.add_done_callback(_end_if_broken)
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.remove_done_callback(_end_if_broken)
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+def _end_if_broken(task: asyncio.Task[None]) -> None:
+    if task.cancelled():
+        return
+    error = task.exception()
+    if error is not None:
+        asyncio.get_running_loop().call_exception_handler(
+            {"message": "a duty of this worker broke; it ends", "exception": error}
+        )
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def _end_with(parent_pid: int) -> None:
+    """End this process when its parent is no more: orphans would keep the listener."""
+    while os.getppid() == parent_pid:
+        await asyncio.sleep(_ORPHAN_LOOK_S)
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def _noticing_drain(on_drain: Callable[[], None]) -> AsyncIterator[None]:
+    """Tell when uvicorn is asked to end; it asks for nothing else of whom it hosts.
+
+    uvicorn's own handlers are in place when a lifespan begins; ours comes before them.
+    """
+    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def notice(number: int, frame: FrameType | None) -> None:
+        on_drain()
+        handler = previous[signal.Signals(number)]
+        if callable(handler):
+            handler(number, frame)
+
+    for number in previous:
+        signal.signal(number, notice)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
