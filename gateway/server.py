@@ -30,6 +30,7 @@ from gateway.issuer.login import Login
 from gateway.issuer.mint import Minter, TokenSettings
 from gateway.issuer.passwords import PasswordChecker
 from gateway.issuer.users import FileUsers, User
+from gateway.policy.revoked import NoRevocations
 from gateway.proxy.downstream import Downstream
 from gateway.proxy.sweeper import Sweeper
 from gateway.proxy.worker import Worker
@@ -66,6 +67,7 @@ def serve(path: Path) -> int:
             clock=_clock,
             date=lambda: server.server_state.default_headers,
             sweeper=sweeper,
+            revocations=NoRevocations(),
         )
         sweeper.start()
         gc.collect()
