@@ -35,6 +35,7 @@ from gateway.proxy.sweeper import Sweeper
 from gateway.proxy.worker import Worker
 
 BACKLOG: Final = 2048  # connections that wait to be accepted; uvicorn's default, nginx: 511
+KEY_FILE: Final = Path("var/signing-key.pem")  # until keys are kept in the store
 DRAIN_S: Final = 30  # for what is in flight at SIGTERM; systemd gives 90 before it kills
 
 
@@ -115,7 +116,7 @@ def build_key(config: Config) -> SigningKey:
     except UnfitKeyError as error:
         place = config.place("tokens", "secret" if tokens.secret else "signing_key")
         raise ConfigError(place, error.fault, error.cure) from None
-    return load_or_create_key(tokens.algorithm, Path(tokens.key_file))
+    return load_or_create_key(tokens.algorithm, KEY_FILE)
 
 
 class _Server(uvicorn.Server):
