@@ -45,7 +45,7 @@ from gateway.proxy.answers import Fields
 from gateway.proxy.downstream import Downstream
 from gateway.proxy.sweeper import Sweeper
 from gateway.proxy.worker import Worker
-from gateway.store.engine import Store
+from gateway.store.engine import Store, StoreLimits
 from gateway.store.faults import StoreUnavailableError
 from gateway.store.keys import StoredKey
 
@@ -119,7 +119,7 @@ def accept(
 async def open_worker(plan: WorkerPlan) -> AsyncIterator[Worker]:
     """Build a worker, let it follow the store, and take it apart again when the process drains."""
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(Store(store_url(plan.config)))
+        store = await stack.enter_async_context(Store(store_url(plan.config), StoreLimits()))
         table = RevocationTable(plan.table_path)
         stack.callback(table.close)
         passwords = PasswordChecker()

@@ -102,18 +102,14 @@ def test_what_no_request_can_be_is_bad_usage(path: str, arguments: tuple[str, ..
     assert invoke("explain", *arguments, "--config", path).returncode == 2
 
 
-<<<<<<< HEAD
 def test_without_a_token_the_store_is_no_matter(path: str) -> None:
     """The note stands only where the answer could be another."""
     assert "the store" not in invoke("explain", "GET", "/p", "--config", path).stdout
 
 
-def test_without_a_signing_key_none_is_made(tmp_path: Path) -> None:
-=======
 def test_without_a_signing_key_none_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
->>>>>>> h-config
     """The command says that no token can verify, and leaves nothing behind."""
     monkeypatch.chdir(tmp_path)
     path = write_keyless(tmp_path)
