@@ -130,5 +130,5 @@ async def test_a_name_is_unlocked_whoever_has_it(issuer: Issuing) -> None:
         await issuer.try_login("aymen", "wrong")
 
     assert await issuer.users.unlock(" AYMEN ") > 0
-    assert await issuer.log_in()
+    await issuer.log_in()
     assert await issuer.users.unlock("nobody") == 0
