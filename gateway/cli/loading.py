@@ -16,11 +16,10 @@ import typer
 from gateway.cli.output import print_error
 from gateway.config.compile import compile_snapshot
 from gateway.config.load import Config, load_config
-from gateway.config.token_settings import TokensSettings
+from gateway.desk import configured_key
 from gateway.errors import ConfigError, ConfigErrors
 from gateway.issuer.keys import make_signing_key
 from gateway.policy.model import Snapshot
-from gateway.server import KEY_FILE, build_key
 
 DEFAULT_CONFIG: Final = Path("config/routes.yaml")
 EXIT_CHECK_FAILED: Final = 1
@@ -56,16 +55,10 @@ def load(path: Path) -> Loaded:
         ConfigError: Its signing key has one.
     """
     config = load_config(path, os.environ)
-    tokens = config.settings.tokens
-    ephemeral = _lacks_key(tokens)
-    key = make_signing_key(tokens.algorithm) if ephemeral else build_key(config)
-    return Loaded(config, compile_snapshot(config, (key.verification_key(),)), ephemeral)
-
-
-def _lacks_key(tokens: TokensSettings) -> bool:
-    """Whether the gateway would make a signing key at its next start."""
-    configured = tokens.secret is not None or tokens.signing_key is not None
-    return not configured and not KEY_FILE.exists()
+    configured = configured_key(config)
+    key = configured or make_signing_key(config.settings.tokens.algorithm)
+    snapshot = compile_snapshot(config, (key.verification_key(),))
+    return Loaded(config, snapshot, key_is_ephemeral=configured is None)
 
 
 @contextmanager
