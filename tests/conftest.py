@@ -42,6 +42,7 @@ def shared_gateway(
     """The gateway of the threat tables."""
     document = configuration(shared_upstream.port)
     with GatewayProcess(document, tmp_path_factory.mktemp("gateway")) as process:
+        process.wait_for_first_hash()  # so that no test's look at its memory meets it
         yield process
 
 

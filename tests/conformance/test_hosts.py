@@ -12,11 +12,11 @@ import pytest
 
 from gateway.policy.peers import TrustedProxies
 from tests.conftest import StartGateway
+from tests.kit.commands import invoke
 from tests.kit.gateway import (
     GatewayProcess,
     bearer,
     configuration,
-    run_command,
     write_configuration,
 )
 from tests.kit.upstream import Upstream
@@ -171,6 +171,6 @@ def test_not_everybody_can_be_trusted(tmp_path: Path, network: str) -> None:
     """IP-06: a configuration that believes every peer is refused."""
     path = write_configuration(tmp_path, configuration(9, trusted_proxies=[network]))
 
-    done = run_command("check", "--config", str(path))
+    done = invoke("check", "--config", str(path))
     assert done.returncode == 2
     assert "trusted_proxies" in done.stderr + done.stdout

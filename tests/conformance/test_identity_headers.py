@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from tests.conftest import StartGateway
+from tests.kit.commands import invoke
 from tests.kit.gateway import (
     GatewayProcess,
     bearer,
     configuration,
-    run_command,
     write_configuration,
 )
 from tests.kit.upstream import Upstream
@@ -185,7 +185,7 @@ def test_a_claim_cannot_become_framing(tmp_path_factory: pytest.TempPathFactory,
     document = configuration(9, claim_headers={name: "sub"})
     path = write_configuration(tmp_path_factory.mktemp("bad"), document)
 
-    done = run_command("check", "--config", str(path))
+    done = invoke("check", "--config", str(path))
     assert done.returncode == 2
     assert name in done.stderr + done.stdout
 
@@ -197,7 +197,7 @@ def test_two_names_that_are_one_cannot_both_be_set(
     document = configuration(9, claim_headers={"X-User-Id": "user-id", "X-USER-ID": "user_id"})
     path = write_configuration(tmp_path_factory.mktemp("bad"), document)
 
-    assert run_command("check", "--config", str(path)).returncode == 2
+    assert invoke("check", "--config", str(path)).returncode == 2
 
 
 def test_odd_names_pass_only_when_the_file_says_so(

@@ -92,7 +92,7 @@ def both(service: str, front: str) -> tuple[str, str]:
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
     """A client that believes no proxy of the environment."""
-    with httpx.Client(trust_env=False, timeout=20) as client:
+    with httpx.Client(trust_env=False, timeout=60) as client:
         yield client
 
 
