@@ -54,32 +54,25 @@ SPOOFS = [
 
 @pytest.mark.parametrize("fields", SPOOFS)
 def test_what_the_client_says_of_itself_is_replaced(
-    wire: Wire, upstream: Upstream, fields: bytes
+    gateway: GatewayProcess, upstream: Upstream, fields: bytes
 ) -> None:
     """HDR-01 to HDR-08: with a token, the service sees the token's claims and nothing beside."""
-    wire.send(get(fields + bearer() + fields))
+    verdicts = replay(gateway.port, get(fields + bearer() + fields))
 
-    assert wire.read_response().status == 200
-    identity = {n: v for n, v in upstream.requests[0].headers if spelled_like_identity(n)}
-    assert identity == {b"X-User": b"alice", b"X-User-Roles": b"user", b"X-User-Plan": b"free"}
-    assert sum(map(spelled_like_identity, upstream.requests[0].names)) == 3
+    assert verdicts == {(200, "", False)}
+    for request in upstream.requests:
+        identity = {n: v for n, v in request.headers if spelled_like_identity(n)}
+        assert identity == {b"X-User": b"alice", b"X-User-Roles": b"user", b"X-User-Plan": b"free"}
+        assert sum(map(spelled_like_identity, request.names)) == 3
 
 
 @pytest.mark.parametrize("path", [b"/public", b"/optional"])
 @pytest.mark.parametrize("fields", SPOOFS)
 def test_what_the_client_says_of_itself_is_dropped(
-    wire: Wire, upstream: Upstream, fields: bytes, path: bytes
+    gateway: GatewayProcess, upstream: Upstream, fields: bytes, path: bytes
 ) -> None:
     """HDR-02: without a token there is no identity at all, not even a default."""
-    wire.send(get(fields, path))
-
-    assert wire.read_response().status == 200
-    assert not any(map(spelled_like_identity, upstream.requests[0].names))
-
-
-def test_a_spoof_is_dropped_however_it_is_cut(gateway: GatewayProcess, upstream: Upstream) -> None:
-    """SMG-58 for HDR-02 and HDR-05: no cut lets a name through."""
-    verdicts = replay(gateway.port, get(b"X-User: admin\r\nx_user: root\r\n", b"/public"))
+    verdicts = replay(gateway.port, get(fields, path))
 
     assert verdicts == {(200, "", False)}
     names = {name for request in upstream.requests for name in request.names}
