@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.conformance.claims import CLAIM_CASES, ClaimCase
 from tests.conftest import StartGateway
 from tests.kit.commands import invoke
 from tests.kit.gateway import (
@@ -155,6 +156,23 @@ def test_a_claim_is_carried_in_one_way(
 
     assert wire.read_response().status == 200
     assert upstream.requests[0].header(name) == values
+
+
+@pytest.mark.parametrize("case", CLAIM_CASES, ids=lambda case: case.id)
+def test_a_claim_becomes_one_value_or_refuses_the_request(
+    wire: Wire, upstream: Upstream, case: ClaimCase
+) -> None:
+    """HDR-21 to HDR-27: the rows that the core is asked for, on sockets."""
+    wire.send(get(b"%b: spoofed\r\n" % case.header.encode() + bearer(**case.claims)))
+
+    response = wire.read_response()
+    assert (response.status, response.reason) == (case.status, case.reason or "")
+    if case.status == 200:
+        expected = [] if case.value is None else [case.value]
+        assert upstream.requests[0].header(case.header.lower().encode()) == expected
+        assert upstream.requests[0].header(b"x-role") == []
+    else:
+        assert upstream.byte_count == 0
 
 
 def test_all_claims_fit_into_one_field(wire: Wire, upstream: Upstream) -> None:
