@@ -183,6 +183,13 @@ SAME = [
     pytest.param("POST", "/upload", b"a" * 300_000, id="upload"),
     pytest.param("GET", "/events?count=2&interval=0", None, id="events"),
     pytest.param("OPTIONS", "/products", None, id="options"),
+    pytest.param("POST", "/products", b'{"name": ""}', id="no-product"),
+    pytest.param("PUT", "/upload", b"", id="empty-upload"),
+    pytest.param("GET", "/slow?seconds=0.01", None, id="slow"),
+    pytest.param("GET", "/slow?seconds=x", None, id="bad-query"),
+    pytest.param("GET", "/download?bytes=0", None, id="empty-download"),
+    pytest.param("HEAD", "/download?bytes=100000", None, id="head-of-a-download"),
+    pytest.param("GET", "/products/%C3%A9?a=%20&b", None, id="escapes"),
 ]
 
 
