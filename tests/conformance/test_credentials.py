@@ -85,6 +85,54 @@ def test_one_request_has_one_credential(
     assert bool(upstream.requests) == (status == 200)
 
 
+MISSPELT = [
+    pytest.param(
+        b"Authorization: Bearer %t, Bearer %t\r\n", 400, "credential_malformed", id="list"
+    ),
+    pytest.param(b"Authorization: Bearer  %t\r\n", 400, "credential_malformed", id="two-spaces"),
+    pytest.param(b"Authorization: Bearer\t%t\r\n", 400, "credential_malformed", id="tab"),
+    pytest.param(b"Authorization: Bearer %t x\r\n", 400, "credential_malformed", id="more"),
+    pytest.param(b"Authorization: Bearer\r\n", 400, "credential_malformed", id="no-token"),
+    pytest.param(b"Authorization: Bearer%t\r\n", 401, "credential_missing", id="no-space"),
+    pytest.param(b"Authorization: %t\r\n", 401, "credential_missing", id="no-scheme"),
+    pytest.param(b"Authorization: Basic YTpi\r\n", 401, "credential_missing", id="basic"),
+    pytest.param(b"Authorization:\r\n", 401, "credential_missing", id="nothing"),
+    pytest.param(b"access-token: Bearer %t\r\n", 400, "credential_malformed", id="scheme-too"),
+]
+
+
+@pytest.mark.parametrize(("fields", "status", "reason"), MISSPELT)
+def test_a_credential_is_spelled_in_one_way(
+    gateway: GatewayProcess, upstream: Upstream, fields: bytes, status: int, reason: str
+) -> None:
+    """JWT-28, RFC 6750 section 2.1: a scheme in any case, one space, one token."""
+    verdicts = replay(gateway.port, get(fields.replace(b"%t", mint().encode())))
+
+    assert {(verdict.status, verdict.reason) for verdict in verdicts} == {(status, reason)}
+    assert len(verdicts) == 1
+    assert upstream.byte_count == 0
+
+
+LONG = [
+    pytest.param(b"A" * 8193, 401, "token_malformed", id="8-kib-and-one"),
+    pytest.param(b"." * 30_000, 401, "token_malformed", id="30000-dots"),
+    pytest.param(b"A" * 65_536, 431, "headers_too_large", id="64-kib"),
+    pytest.param(b"A." * 500_000, 431, "headers_too_large", id="1-mib"),
+]
+
+
+@pytest.mark.parametrize(("token", "status", "reason"), LONG)
+def test_a_long_token_is_not_looked_into(
+    wire: Wire, upstream: Upstream, token: bytes, status: int, reason: str
+) -> None:
+    """JWT-26, J8: more than 8 KiB is refused before any of it is decoded."""
+    wire.send(get(b"Authorization: Bearer %b\r\n" % token))
+
+    response = wire.read_response()
+    assert (response.status, response.reason) == (status, reason)
+    assert upstream.byte_count == 0
+
+
 def test_a_bad_credential_is_never_anonymous(wire: Wire, upstream: Upstream) -> None:
     """``auth: optional`` without a credential is anonymous; with a bad one it is 401."""
     wire.send(get(bearer(expires_in_s=-3600), b"/optional"))

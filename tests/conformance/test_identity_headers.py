@@ -102,6 +102,27 @@ def test_a_user_agent_is_no_credential(wire: Wire, upstream: Upstream) -> None:
     assert upstream.byte_count == 0
 
 
+BELIEVED_BY_OTHERS = [
+    b"X-Gw-Verified: 1",
+    b"X-Gateway-User: alice",
+    b"X-Authenticated: true",
+    b"X-Envoy-Internal: true",
+    b"X-Middleware-Subrequest: middleware:middleware:middleware",
+    b"X-Forwarded-User: alice",
+    b"X-Auth-Request-User: alice",
+    b"Remote-User: alice",
+]
+
+
+@pytest.mark.parametrize("line", BELIEVED_BY_OTHERS)
+def test_no_field_stands_for_a_token(wire: Wire, upstream: Upstream, line: bytes) -> None:
+    """HDR-18: there is no internal header (CVE-2024-45806, CVE-2025-29927); only a token counts."""
+    wire.send(get(line + b"\r\n"))
+
+    assert wire.read_response().reason == "credential_missing"
+    assert upstream.byte_count == 0
+
+
 UNFIT = [
     pytest.param({"sub": "u\r\nX-Role: admin"}, 403, "claim_mismatch", id="HDR-21-crlf"),
     pytest.param({"sub": "u\nX-Role: admin"}, 403, "claim_mismatch", id="HDR-21-lf"),
