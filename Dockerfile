@@ -19,7 +19,8 @@ ENV PATH=/opt/gateway/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     GATEWAY_LISTEN=0.0.0.0:8080
 USER gateway
-# Signing keys are kept here: without a volume every new container signs with a new key.
+# The store is kept here (`store: sqlite:///var/gateway.db`): without a volume every new container forgets
+# users, sessions and revocations, and signs with a new key. `store: postgresql://...` keeps them elsewhere.
 VOLUME /app/var
 EXPOSE 8080
 # The image has no curl. Adapt the port here if `listen` in the configuration has another one.

@@ -22,7 +22,7 @@ from uvicorn.supervisors import Multiprocess
 from gateway.config.addresses import Address
 from gateway.config.compile import compile_snapshot
 from gateway.config.load import Config, load_config
-from gateway.config.schema import worker_count
+from gateway.config.workers import worker_count
 from gateway.desk import open_desk, open_ring, store_faults
 from gateway.errors import ConfigError
 from gateway.issuer.key_ring import KeyRing

@@ -20,7 +20,7 @@ from gateway.config.token_settings import TokensSettings
 from gateway.errors import ConfigError, ConfigErrors
 from gateway.issuer.keys import make_signing_key
 from gateway.policy.model import Snapshot
-from gateway.server import build_key
+from gateway.server import KEY_FILE, build_key
 
 DEFAULT_CONFIG: Final = Path("config/routes.yaml")
 EXIT_CHECK_FAILED: Final = 1
@@ -65,7 +65,7 @@ def load(path: Path) -> Loaded:
 def _lacks_key(tokens: TokensSettings) -> bool:
     """Whether the gateway would make a signing key at its next start."""
     configured = tokens.secret is not None or tokens.signing_key is not None
-    return not configured and not Path(tokens.key_file).exists()
+    return not configured and not KEY_FILE.exists()
 
 
 @contextmanager

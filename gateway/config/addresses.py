@@ -3,14 +3,16 @@
 import ipaddress
 import re
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeAlias
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from gateway.config.fields import VARIABLE, refusal
+from gateway.config.fields import VARIABLE, Lenient, NotEmpty, as_list, refusal
 from gateway.errors import ProtocolError
 from gateway.http1.host import parse_host
 from gateway.policy.peers import Network
+
+_AnyIP: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _MAX_PORT: Final = 65535
 _LISTEN_CURE: Final = "write host:port or [v6]:port, for example 127.0.0.1:8080"
@@ -27,6 +29,30 @@ class Address:
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this host can connect; of names that is known of ``localhost`` alone."""
+        ip = _ip_address(self.host)
+        return ip is not None and ip.is_loopback
+
+    def overlaps(self, other: "Address") -> bool:
+        """Whether a client of *other* may reach this: one port, and one host or all of them."""
+        if not self.port or self.port != other.port:  # port 0 is whichever is free
+            return False
+        if self.host == other.host:
+            return True
+        one, two = _ip_address(self.host), _ip_address(other.host)
+        if one is None or two is None or one.version != two.version:
+            return False
+        return one == two or one.is_unspecified or two.is_unspecified
+
+
+def _ip_address(host: str) -> _AnyIP | None:
+    try:
+        return ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+    except ValueError:
+        return None
 
 
 def parse_address(text: str) -> Address | None:
@@ -96,6 +122,12 @@ def _parse_network(value: object) -> Network:
 
 _ADDRESS_JSON: Final = WithJsonSchema({"type": "string", "pattern": r":[0-9]{1,5}$|" + VARIABLE})
 Listener = Annotated[Address, BeforeValidator(_parse_listen), _ADDRESS_JSON]
+Listeners = Annotated[
+    tuple[Listener, ...],
+    Lenient,
+    NotEmpty,
+    BeforeValidator(as_list, json_schema_input_type=Listener | list[Listener]),
+]
 EndpointUrl = Annotated[
     Address,
     BeforeValidator(_parse_endpoint),

@@ -19,6 +19,7 @@ from gateway.config.weakness import (
     find_hash_warnings,
     find_route_warnings,
     find_secret_warnings,
+    find_store_warnings,
 )
 from gateway.errors import ConfigError
 from gateway.policy.model import (
@@ -81,6 +82,7 @@ def find_warnings(config: Config, snapshot: Snapshot) -> list[ConfigWarning]:
     warnings = [
         *config.warnings,
         *find_secret_warnings(config),
+        *find_store_warnings(config),
         *find_hash_warnings(config),
         *find_route_warnings(config, snapshot),
     ]

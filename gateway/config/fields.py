@@ -18,7 +18,7 @@ VARIABLE: Final = r"^.*\$\{.*$"  # what an editor must let pass wherever a patte
 
 
 def refusal(fault: str, cure: str = "", at: str = "") -> PydanticCustomError:
-    """Return the error that a validator raises; *at* names a key below the value."""
+    """Return the error that a validator raises; *at* is the path of a key below the value."""
     # pydantic would fill in braces of a template; all of ours travel as context.
     return PydanticCustomError(FAULT, FAULT, {"fault": fault, "cure": cure, "at": at})
 

@@ -121,7 +121,7 @@ def _translate(details: ErrorDetails, document: Document) -> ConfigError:
         value, place = quote(path[-1]), document.place(*path, key=True)
     else:
         at = context.get("at", "")
-        path = (*path, at) if at else path
+        path = (*path, *at.split(".")) if at else path
         value, place = document.quote(*path), document.place(*path)
     fault, cure = _words(kind, context)
     return ConfigError(place, fault.replace("{value}", value), cure)

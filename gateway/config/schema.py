@@ -8,9 +8,10 @@ in ``compile`` where they are not.
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
-from gateway.config.addresses import Address, EndpointUrl, Listener, TrustedNetwork
+from gateway.config.addresses import Address, EndpointUrl, Listeners, TrustedNetwork
+from gateway.config.admin_settings import AdminSettings
 from gateway.config.fields import (
     Count,
     Duration,
@@ -20,22 +21,24 @@ from gateway.config.fields import (
     Scope,
     Size,
     Text,
-    as_list,
     plain,
     refusal,
 )
 from gateway.config.names import HostMode, UpstreamName
 from gateway.config.route_settings import ClaimHeaders, RouteSettings
-from gateway.config.secret_values import PasswordHash
+from gateway.config.secret_values import PasswordHash, StoreKey, StoreUrl
 from gateway.config.section import Section, size_field, time_field
 from gateway.config.token_settings import CredentialSettings, TokensSettings
+from gateway.config.workers import Workers
 from gateway.policy.model import Limits
 
 _LIMITS: Final = Limits()
+_STORE: Final = "sqlite:///var/gateway.db"
+_STORE_SILENCE_S: Final = 60.0  # a restart or a failover of PostgreSQL takes less, as a rule
 
 
 class LimitsSettings(Section):
-    """What one client connection may cost."""
+    """What clients may cost, and how long a worker can do without the store."""
 
     head: Size = size_field(_LIMITS.head_bytes, "Largest request head (431).")
     target: Size = size_field(_LIMITS.target_bytes, "Longest request target (414).")
@@ -68,6 +71,10 @@ class LimitsSettings(Section):
     )
     buffer: Size = size_field(
         _LIMITS.buffer_bytes, "Bytes held per direction before the sending side is paused."
+    )
+    store_silence: Duration = time_field(
+        _STORE_SILENCE_S,
+        "How long a worker relies on the revocations that it knows without the store (then 503).",
     )
     odd_header_names: Literal["drop", "keep"] = Field(
         default="drop",
@@ -132,15 +139,28 @@ class Settings(Section):
     version: Annotated[Literal[1], BeforeValidator(_check_version)] = Field(
         description="The version of this format."
     )
-    listen: Annotated[
-        tuple[Listener, ...],
-        Lenient,
-        NotEmpty,
-        BeforeValidator(as_list, json_schema_input_type=Listener | list[Listener]),
-    ] = Field(
+    listen: Listeners = Field(
         default=(Address("127.0.0.1", 8080),),
         description="Where clients connect: host:port or [v6]:port, or a list of them.",
         json_schema_extra={"default": "127.0.0.1:8080"},
+    )
+    admin: AdminSettings | None = Field(
+        default=None, description="Probes and the admin API; there are none without it."
+    )
+    workers: Workers = Field(default=1, description="Processes that serve; auto is one per core.")
+    store: StoreUrl = Field(
+        default=SecretStr(_STORE),
+        description="The database of users, sessions, revocations and keys: SQLite or PostgreSQL.",
+        json_schema_extra={"default": _STORE},
+    )
+    store_key: StoreKey = Field(
+        default=None,
+        description="Encrypts the signing keys in the store: 32 bytes or more; empty is none.",
+    )
+    runtime_dir: Text = Field(
+        default="var",
+        description="Directory in which the processes of this host share what they know of "
+        "revocations while they run.",
     )
     trusted_proxies: Annotated[tuple[TrustedNetwork, ...], Lenient] = Field(
         default=(), description="Networks whose X-Forwarded-* and Forwarded are believed."
@@ -168,6 +188,17 @@ class Settings(Section):
     routes: Annotated[tuple[RouteSettings, ...], Lenient] = Field(
         default=(), description="What is allowed; whatever no route allows is 404."
     )
+
+    @model_validator(mode="after")
+    def _check_listeners(self) -> "Settings":
+        for address in self.admin.listen if self.admin else ():
+            if any(address.overlaps(public) for public in self.listen):
+                raise refusal(
+                    f"clients connect to {address} too",
+                    "give the admin listener an address and port that 'listen' has not",
+                    "admin.listen",
+                )
+        return self
 
 
 def json_schema() -> dict[str, Any]:

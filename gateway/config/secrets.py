@@ -54,7 +54,7 @@ class Expansion:
 def expand(document: Document, environ: Mapping[str, str]) -> Expansion:
     """Put variables and files into every text of *document*; keys stay as they are.
 
-    Files are looked up from the working directory, as ``tokens.key_file`` is.
+    Files are looked up from the working directory, as the file of ``store`` is.
 
     Args:
         document: The file as read.

@@ -11,6 +11,7 @@ from gateway.config.fields import (
     WholeSeconds,
     WholeSecondsOrZero,
     as_list,
+    format_duration,
     refusal,
 )
 from gateway.config.names import (
@@ -26,6 +27,8 @@ from gateway.config.section import Section, time_field
 from gateway.policy.signature import MIN_SECRET_BYTES
 
 _ACCESS_LIFETIME_S: Final = 24 * 60
+_REFRESH_LIFETIME_S: Final = 30 * 86400
+_SESSION_LIFETIME_S: Final = 90 * 86400
 _LEEWAY_S: Final = 30
 
 
@@ -48,14 +51,16 @@ class TokensSettings(Section):
     )
     signing_key: PrivateKeyPem | None = Field(
         default=None,
-        description="The private key in PEM, not for HS*; one is made where there is none.",
-    )
-    key_file: Text = Field(
-        default="var/signing-key.pem",
-        description="Where a key that the gateway made itself is kept, from the working directory.",
+        description="The private key in PEM, not for HS*; without it one is made, in the store.",
     )
     access_lifetime: WholeSeconds = time_field(
         _ACCESS_LIFETIME_S, "How long an access token counts."
+    )
+    refresh_lifetime: WholeSeconds = time_field(
+        _REFRESH_LIFETIME_S, "How long a refresh token counts: a session that is not used ends."
+    )
+    session_lifetime: WholeSeconds = time_field(
+        _SESSION_LIFETIME_S, "How long a session lasts, however often it is refreshed."
     )
     leeway: WholeSecondsOrZero = time_field(_LEEWAY_S, "How far clocks may differ.")
     max_lifetime: WholeSeconds | None = Field(
@@ -74,14 +79,11 @@ class TokensSettings(Section):
                 raise refusal(
                     f"{self.algorithm} has no shared secret", "remove it, or use HS256", "secret"
                 )
-            if self.signing_key is not None and "key_file" in self.model_fields_set:
-                raise refusal(
-                    "signing_key and key_file are both set", "keep one of them", "key_file"
-                )
             return self
-        for name in ("signing_key", "key_file"):
-            if name in self.model_fields_set:
-                raise refusal(f"{self.algorithm} signs with a secret", f"remove '{name}'", name)
+        if self.signing_key is not None:
+            raise refusal(
+                f"{self.algorithm} signs with a secret", "remove 'signing_key'", "signing_key"
+            )
         if self.secret is None:
             raise refusal(
                 f"{self.algorithm} needs a secret", "add 'secret: ${GATEWAY_SECRET}'", "algorithm"
@@ -103,6 +105,16 @@ class TokensSettings(Section):
                 "lower access_lifetime, or raise max_lifetime",
                 "max_lifetime",
             )
+        for name in ("refresh_lifetime", "access_lifetime"):
+            lifetime_s = getattr(self, name)
+            if lifetime_s > self.session_lifetime:
+                shown = format_duration(lifetime_s), format_duration(self.session_lifetime)
+                written = name if name in self.model_fields_set else "session_lifetime"
+                raise refusal(
+                    f"{name} ({shown[0]}) is longer than session_lifetime ({shown[1]})",
+                    f"lower {name}, or raise session_lifetime",
+                    written,
+                )
         return self
 
 

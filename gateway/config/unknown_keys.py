@@ -5,6 +5,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from gateway.config.admin_settings import AdminSettings
 from gateway.config.nodes import Path, format_path
 from gateway.config.route_settings import ClaimHeaderSettings, RequireSettings, RouteSettings
 from gateway.config.schema import LimitsSettings, Settings, UpstreamSettings, UserSettings
@@ -14,6 +15,7 @@ _ANY: Final = "*"  # any index, or any name that the file gives
 
 _SECTIONS: Final[tuple[tuple[tuple[str, ...], type[BaseModel]], ...]] = (
     ((), Settings),
+    (("admin",), AdminSettings),
     (("limits",), LimitsSettings),
     (("tokens",), TokensSettings),
     (("credentials", _ANY), CredentialSettings),
@@ -28,8 +30,7 @@ _SECTIONS: Final[tuple[tuple[tuple[str, ...], type[BaseModel]], ...]] = (
 
 # Keys of the design that a later version has.
 _LATER: Final[dict[type[BaseModel], frozenset[str]]] = {
-    Settings: frozenset(("admin", "workers", "store", "store_key", "redis", "tls", "issuers")),
-    TokensSettings: frozenset(("refresh_lifetime",)),
+    Settings: frozenset(("redis", "tls", "issuers")),
     CredentialSettings: frozenset(("kind",)),
     UpstreamSettings: frozenset(("balance", "health", "retries")),
     RouteSettings: frozenset(("timeout", "rate_limit", "cors", "websocket")),

@@ -21,12 +21,30 @@ _WORDS: Final = (
 
 
 def find_secret_warnings(config: Config) -> Iterator[ConfigWarning]:
-    """Yield what is weak about the secret; it is never quoted."""
-    secret = config.settings.tokens.secret
-    if secret is not None and is_guessable(secret.get_secret_value()):
+    """Yield the secrets that are weak; they are never quoted."""
+    settings = config.settings
+    secrets = (
+        (("tokens", "secret"), settings.tokens.secret),
+        (("store_key",), settings.store_key),
+        (("admin", "token"), settings.admin.token if settings.admin else None),
+    )
+    for path, secret in secrets:
+        if secret is not None and is_guessable(secret.get_secret_value()):
+            yield ConfigWarning(
+                config.place(*path),
+                "the secret is long enough but can be guessed; make one: openssl rand -hex 32",
+            )
+
+
+def find_store_warnings(config: Config) -> Iterator[ConfigWarning]:
+    """Yield a warning where whoever may read a shared database could sign tokens."""
+    settings = config.settings
+    keeps_keys = settings.tokens.secret is None and settings.tokens.signing_key is None
+    is_shared = not settings.store.get_secret_value().startswith("sqlite:")
+    if keeps_keys and is_shared and settings.store_key is None:
         yield ConfigWarning(
-            config.place("tokens", "secret"),
-            "the secret is long enough but can be guessed; make one: openssl rand -base64 32",
+            config.place("store"),
+            "without 'store_key' the signing keys lie in this database in the clear",
         )
 
 

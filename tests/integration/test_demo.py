@@ -25,6 +25,7 @@ def environment() -> Iterator[dict[str, str]]:
     yield os.environ | {
         "PYTHONPATH": str(ROOT),
         "GATEWAY_LISTEN": f"127.0.0.1:{ports[0]}",
+        "GATEWAY_ADMIN_LISTEN": "127.0.0.1:0",
         "PRODUCTS_URL": f"http://127.0.0.1:{ports[1]}",
     }
     for port in ports:  # nothing was left behind

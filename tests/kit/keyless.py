@@ -6,11 +6,11 @@ from tests.kit.gateway import configuration, write_configuration
 
 
 def write_keyless(folder: Path) -> Path:
-    """Write it below *folder* and return its path; the key would go to ``folder/keys``."""
+    """Write it below *folder* and return its path; whatever were made would go to ``folder/var``.
+
+    That holds where *folder* is the working directory.
+    """
     document = configuration(9)
-    document["tokens"] = {
-        "issuer": "http://gateway.test",
-        "audience": "gateway",
-        "key_file": str(folder / "keys" / "signing-key.pem"),
-    }
+    document["tokens"] = {"issuer": "http://gateway.test", "audience": "gateway"}
+    document["store"] = f"sqlite:///{folder / 'var' / 'gateway.db'}"
     return write_configuration(folder, document)

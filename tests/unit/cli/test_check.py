@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.kit.commands import invoke
 from tests.kit.gateway import configuration, write_configuration
 from tests.kit.keyless import write_keyless
@@ -25,13 +27,16 @@ def test_strict_makes_warnings_a_failure(tmp_path: Path) -> None:
     assert "warning: " in result.stdout
 
 
-def test_a_key_to_be_made_is_noted_and_not_made(tmp_path: Path) -> None:
+def test_a_key_to_be_made_is_noted_and_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Checking leaves nothing behind."""
+    monkeypatch.chdir(tmp_path)
     result = invoke("check", "--config", str(write_keyless(tmp_path)))
 
     assert result.returncode == 0
     assert "there is no signing key yet" in result.stdout
-    assert not (tmp_path / "keys").exists()
+    assert not (tmp_path / "var").exists()
 
 
 def test_a_bad_file_exits_with_2(tmp_path: Path) -> None:

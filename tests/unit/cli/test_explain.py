@@ -99,13 +99,16 @@ def test_what_no_request_can_be_is_bad_usage(path: str, arguments: tuple[str, ..
     assert invoke("explain", *arguments, "--config", path).returncode == 2
 
 
-def test_without_a_signing_key_none_is_made(tmp_path: Path) -> None:
+def test_without_a_signing_key_none_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The command says that no token can verify, and leaves nothing behind."""
+    monkeypatch.chdir(tmp_path)
     path = write_keyless(tmp_path)
     result = invoke("explain", "GET", "/p", "--config", str(path))
 
     assert "there is no signing key yet" in result.stdout
-    assert not (tmp_path / "keys").exists()
+    assert not (tmp_path / "var").exists()
 
 
 @pytest.mark.parametrize(

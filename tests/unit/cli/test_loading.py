@@ -11,12 +11,13 @@ from tests.kit.gateway import configuration, write_configuration
 from tests.kit.keyless import write_keyless
 
 
-def test_no_signing_key_is_made(tmp_path: Path) -> None:
+def test_no_signing_key_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A command that only looks makes a key in memory, and says that it is one."""
+    monkeypatch.chdir(tmp_path)
     loaded = load(write_keyless(tmp_path))
 
     assert loaded.key_is_ephemeral
-    assert not (tmp_path / "keys").exists()
+    assert not (tmp_path / "var").exists()
 
 
 def test_a_key_of_the_file_is_the_gateways_own(tmp_path: Path) -> None:

@@ -51,8 +51,11 @@ def test_without_a_configuration_it_is_not_verified(tmp_path: Path) -> None:
     assert result.stdout.startswith("not verified: there is no configuration")
 
 
-def test_without_a_signing_key_it_is_not_verified(tmp_path: Path) -> None:
+def test_without_a_signing_key_it_is_not_verified(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A key made for the occasion could only say no."""
+    monkeypatch.chdir(tmp_path)
     result = invoke("token", "inspect", mint(), "--config", str(write_keyless(tmp_path)))
 
     assert result.returncode == 0

@@ -9,6 +9,7 @@ from gateway.config.addresses import (
     Address,
     EndpointUrl,
     Listener,
+    Listeners,
     TrustedNetwork,
     parse_address,
     parse_host_name,
@@ -76,3 +77,44 @@ def test_ipv6_loses_its_brackets_as_a_host() -> None:
 def test_a_host_name_has_no_port() -> None:
     """``a:80`` is an address, not a host."""
     assert (parse_host_name("a:80"), parse_host_name("A.example.")) == (None, "a.example")
+
+
+def test_one_listener_stands_for_a_list_of_one() -> None:
+    """``listen`` is an address or a list of them; an empty list would listen nowhere."""
+    adapter: TypeAdapter[Any] = TypeAdapter(Listeners)
+
+    assert adapter.validate_python("a:1") == adapter.validate_python(["a:1"]) == (Address("a", 1),)
+    with pytest.raises(ValidationError):
+        adapter.validate_python([])
+
+
+LOOPBACK = ["127.0.0.1", "127.9.9.9", "::1", "0:0::1", "localhost"]
+BEYOND = ["0.0.0.0", "::", "10.0.0.1", "fe80::1", "::ffff:127.0.0.1", "gw.test", "localhost.test"]  # noqa: S104
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"), [*((h, True) for h in LOOPBACK), *((h, False) for h in BEYOND)]
+)
+def test_what_is_loopback(host: str, *, expected: bool) -> None:
+    """Only what is known to be; what a name means is for the resolver to say, and may change."""
+    assert Address(host, 80).is_loopback is expected
+
+
+OVERLAPS = [
+    ("a:1", "a:1", True), ("a:1", "a:2", False), ("a:1", "b:1", False),
+    ("a:0", "a:0", False), ("0.0.0.0:0", "127.0.0.1:0", False),
+    ("0.0.0.0:1", "127.0.0.1:1", True), ("[::]:1", "[::1]:1", True),
+    ("0.0.0.0:1", "[::1]:1", False), ("10.0.0.1:1", "127.0.0.1:1", False),
+    ("localhost:1", "127.0.0.1:1", True), ("[::1]:1", "[0:0::1]:1", True),
+    ("gw.test:1", "0.0.0.0:1", False),  # for the resolver and the system to say
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("one", "other", "expected"), OVERLAPS)
+def test_which_addresses_overlap(one: str, other: str, *, expected: bool) -> None:
+    """One port, and one host in any spelling, or all hosts of one kind; each port 0 is another."""
+    first, second = parse_address(one), parse_address(other)
+
+    assert first is not None
+    assert second is not None
+    assert (first.overlaps(second), second.overlaps(first)) == (expected, expected)

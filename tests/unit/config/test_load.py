@@ -22,16 +22,17 @@ FAULTS = [
     pytest.param("lisen: x", "f:5: unknown key 'lisen' -> did you mean 'listen'?", id="typo"),
     pytest.param(
         "zzz: 1",
-        "f:5: unknown key 'zzz' -> known keys: claim_headers, credentials, limits, listen, routes, "
-        "tokens, trusted_proxies, upstreams, users, version",
+        "f:5: unknown key 'zzz' -> known keys: admin, claim_headers, credentials, limits, listen, "
+        "routes, runtime_dir, store, store_key, tokens, trusted_proxies, upstreams, users, "
+        "version, workers",
         id="unknown",
     ),
     pytest.param(
         "secret: hunter2", "f:5: unknown key 'secret' -> it belongs under 'tokens'", id="misplaced"
     ),
     pytest.param(
-        "admin: {listen: x}",
-        "f:5: unknown key 'admin' -> this key is not in this version yet; remove it",
+        "tls: {certificate: x}",
+        "f:5: unknown key 'tls' -> this key is not in this version yet; remove it",
         id="later",
     ),
     pytest.param("routes: x", f"f:5: routes: this is not a list -> {LIST}", id="no-list"),
@@ -173,6 +174,8 @@ def test_secrets_are_never_shown(read: Read) -> None:
     """THREATS.md OPS-19: neither a repr nor an error has a secret."""
     canary = "canary-canary-Canary-canary-canary"
     text = BASE.replace("audience:", f"algorithm: HS256, secret: '{canary}', audience:")
+    text += f"store: 'postgresql://u:{canary}@h/d'\nstore_key: '{canary}'\n"
+    text += f"admin: {{token: '{canary}'}}\n"
     with pytest.raises(ConfigErrors) as caught:
         read(text.replace("HS256", "HS384") + "tls: {}")
 
@@ -236,6 +239,7 @@ def test_arbitrary_text_is_a_config_or_config_errors(
 KEYS = st.sampled_from(
     [
         "version", "listen", "limits", "tokens", "issuer", "audience", "secret", "algorithm",
+        "store", "store_key", "workers", "runtime_dir", "admin", "token", "refresh_lifetime",
         "credentials", "header", "scheme", "cookie", "claim_headers", "claim", "format", "X-A",
         "users", "username", "password_hash", "upstreams", "products", "endpoints", "host",
         "routes", "path", "methods", "upstream", "strip_prefix", "auth", "require", "roles",

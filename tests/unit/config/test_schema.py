@@ -11,7 +11,7 @@ import yaml
 from gateway.config.compile import compile_snapshot, find_warnings
 from gateway.config.load import load_config
 from gateway.config.schema import json_schema
-from tests.unit.config.conftest import Complain
+from tests.unit.config.conftest import Complain, Read
 
 FOLDER: Final = Path(__file__).parents[3] / "config"
 EXAMPLE: Final = FOLDER / "routes.yaml"
@@ -107,6 +107,9 @@ CHANGES = [
     ("credentials", 0, "cookie", "c"), ("credentials", 1, {"scheme": "Bearer", "cookie": "c"}),
     ("claim_headers", "X-User-Plan", "zzz", 1), ("version", 2), ("listen", 8080),
     ("upstreams", "products", "endpoints", ["127.0.0.1:9000"]), ("trusted_proxies", None),
+    ("admin", "listen", 8081), ("admin", "tokens", "x"), ("workers", 0), ("workers", "many"),
+    ("store", "var/gateway.db"), ("store", "sqlite:///a?b"), ("runtime_dir", ""),
+    ("tokens", "session_lifetime", 90), ("limits", "store_silence", "1"),
 ]  # fmt: skip
 
 
@@ -148,3 +151,54 @@ def test_there_is_one_version(version: str, complain: Complain) -> None:
     said = complain(f"version: {version}\ntokens: {{issuer: i, audience: a}}")
 
     assert said.endswith(" is not a version of this format -> write 1")
+
+
+STORE_FAULTS = [
+    pytest.param(
+        "store: mysql://u:hunter2@h/d",
+        "f:5: store: the store is neither SQLite nor PostgreSQL -> write sqlite:///var/gateway.db "
+        "or postgresql://user:password@host/database",
+        id="scheme",
+    ),
+    pytest.param(
+        "store: '${URL}'",
+        "f:5: store: a SQLite store needs the path of a file and no parameters -> write "
+        "sqlite:///var/gateway.db, or four slashes before an absolute path",
+        id="memory",
+    ),
+    pytest.param(
+        "store_key: hunter2",
+        "f:5: store_key: the store key has 7 bytes; it needs 32 or more -> make one: openssl rand "
+        "-hex 32",
+        id="key",
+    ),
+    pytest.param(
+        "runtime_dir: ''",
+        "f:5: runtime_dir: the text is empty -> write something, or remove the line",
+        id="directory",
+    ),
+    pytest.param(
+        "limits: {store_silence: 60}",
+        "f:5: limits.store_silence: 60 is not a duration -> write a whole number and its unit: "
+        "250ms, 30s, 24m, 12h or 30d",
+        id="silence",
+    ),
+]
+
+
+@pytest.mark.parametrize(("more", "expected"), STORE_FAULTS)
+def test_a_store_that_cannot_be_is_refused(
+    more: str, expected: str, complain_more: Complain
+) -> None:
+    """Place, fault and cure, and nothing of what may be a password."""
+    assert complain_more(more, {"URL": "sqlite:///:memory:"}) == expected
+
+
+def test_the_store_by_default(read_more: Read) -> None:
+    """DESIGN.md section 2, and issue 3: a file in var/, keys in the clear, a minute of silence."""
+    settings = read_more("").settings
+
+    assert settings.store.get_secret_value() == "sqlite:///var/gateway.db"
+    assert (settings.store_key, settings.runtime_dir) == (None, "var")
+    assert settings.limits.store_silence == 60
+    assert read_more("store_key: '${NIL:-}'").settings.store_key is None

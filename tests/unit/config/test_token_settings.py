@@ -28,19 +28,9 @@ FAULTS = [
         id="secret-with-es256",
     ),
     pytest.param(
-        f"  signing_key: {PEM}\n  key_file: k.pem",
-        "f:6: tokens.key_file: signing_key and key_file are both set -> keep one of them",
-        id="two-keys",
-    ),
-    pytest.param(
         f"  algorithm: HS256\n  signing_key: {PEM}",
         "f:6: tokens.signing_key: HS256 signs with a secret -> remove 'signing_key'",
         id="key-with-hs256",
-    ),
-    pytest.param(
-        "  algorithm: HS256\n  key_file: k.pem",
-        "f:6: tokens.key_file: HS256 signs with a secret -> remove 'key_file'",
-        id="key-file-with-hs256",
     ),
     pytest.param(
         "  algorithm: none",
@@ -62,10 +52,42 @@ FAULTS = [
         id="claims",
     ),
     pytest.param(
-        "  refresh_lifetime: 30d",
-        "f:5: tokens: unknown key 'refresh_lifetime' -> this key is not in this version yet; "
-        "remove it",
-        id="later",
+        "  key_file: k.pem",
+        "f:5: tokens: unknown key 'key_file' -> known keys: access_lifetime, algorithm, audience, "
+        "claims, issuer, leeway, max_lifetime, refresh_lifetime, secret, session_lifetime, "
+        "signing_key",
+        id="key-file",
+    ),
+    pytest.param(
+        "  session_lifetime: 7d",
+        "f:5: tokens.session_lifetime: refresh_lifetime (30d) is longer than session_lifetime (7d) "
+        "-> lower refresh_lifetime, or raise session_lifetime",
+        id="session-below-the-default",
+    ),
+    pytest.param(
+        "  session_lifetime: 7d\n  refresh_lifetime: 169h",
+        "f:6: tokens.refresh_lifetime: refresh_lifetime (169h) is longer than session_lifetime (7d)"
+        " -> lower refresh_lifetime, or raise session_lifetime",
+        id="refresh-beyond-session",
+    ),
+    pytest.param(
+        "  access_lifetime: 91d",
+        "f:5: tokens.access_lifetime: access_lifetime (91d) is longer than session_lifetime (90d) "
+        "-> lower access_lifetime, or raise session_lifetime",
+        id="access-beyond-session",
+    ),
+    pytest.param(
+        "  session_lifetime: 10m\n  refresh_lifetime: 5m",
+        "f:5: tokens.session_lifetime: access_lifetime (24m) is longer than session_lifetime (10m) "
+        "-> lower access_lifetime, or raise session_lifetime",
+        id="session-below-access",
+    ),
+    pytest.param(
+        "  refresh_lifetime: 1500ms\n  session_lifetime: 0s",
+        "f:5: tokens.refresh_lifetime: '1500ms' is not a whole number of seconds -> tokens count "
+        "in seconds: 1s\n"
+        "f:6: tokens.session_lifetime: '0s' is nothing at all -> write more than 0",
+        id="no-whole-seconds",
     ),
     pytest.param(
         "credentials:\n- {}\n- {cookie: a, query: b}\n- {cookie: a, scheme: Bearer}",
@@ -100,7 +122,8 @@ def test_the_defaults(read: Read) -> None:
     tokens = read(START).settings.tokens
 
     assert (tokens.algorithm, tokens.access_lifetime, tokens.leeway) == ("ES256", 1440, 30)
-    assert (tokens.audience, tokens.key_file) == (("a",), "var/signing-key.pem")
+    assert tokens.audience == ("a",)
+    assert (tokens.refresh_lifetime, tokens.session_lifetime) == (30 * 86400, 90 * 86400)
 
 
 @pytest.mark.parametrize(
@@ -108,9 +131,17 @@ def test_the_defaults(read: Read) -> None:
     [
         f"  algorithm: HS256\n  secret: {'x' * 32}",
         f"  algorithm: RS256\n  signing_key: {PEM}",
-        "  algorithm: EdDSA\n  key_file: k.pem\n  max_lifetime: 24m",
+        "  algorithm: EdDSA\n  max_lifetime: 24m",
     ],
 )
 def test_each_kind_of_key_is_taken(more: str, read: Read) -> None:
-    """A secret for HS*, a key or a file for one for the others."""
+    """A secret for HS*, a key for the others, or none: then one is made."""
     assert read(START + more).settings.tokens.algorithm in more
+
+
+def test_lifetimes_may_be_equal(read: Read) -> None:
+    """A session that ends when its refresh token does is never extended."""
+    more = "  access_lifetime: 1h\n  refresh_lifetime: 1h\n  session_lifetime: 1h"
+    tokens = read(START + more).settings.tokens
+
+    assert tokens.access_lifetime == tokens.refresh_lifetime == tokens.session_lifetime == 3600

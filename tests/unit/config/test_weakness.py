@@ -152,3 +152,48 @@ def test_a_secret_file_for_everyone_gives_a_warning(read: Read, tmp_path: Path) 
 
     (warning,) = find_warnings(config, compile_snapshot(config, ()))
     assert (warning.place.line, warning.place.path) == (2, "tokens.secret")
+
+
+POSTGRESQL = "store: postgresql://u:hunter2@h/d\n"
+IN_THE_CLEAR = "without 'store_key' the signing keys lie in this database in the clear"
+STORES = [
+    pytest.param(POSTGRESQL, "", [f"5: store: {IN_THE_CLEAR}"], id="postgresql"),
+    pytest.param(
+        POSTGRESQL.replace("postgresql:", "postgres:"),
+        "",
+        [f"5: store: {IN_THE_CLEAR}"],
+        id="postgres",
+    ),
+    pytest.param(POSTGRESQL + f"store_key: {RANDOM}\n", "", [], id="sealed"),
+    pytest.param(POSTGRESQL, f"algorithm: HS256, secret: {RANDOM}", [], id="secret"),
+    pytest.param(
+        POSTGRESQL,
+        'signing_key: "-----BEGIN PRIVATE KEY-----\\nMIGH\\n-----END PRIVATE KEY-----"',
+        [],
+        id="signing-key",
+    ),
+    pytest.param("store: sqlite:///var/x.db\n", "", [], id="sqlite"),
+    pytest.param("workers: 8\nadmin: {listen: 'localhost:8081'}\n", "", [], id="admin-and-workers"),
+    pytest.param(
+        "store_key: " + "ab" * 16 + "\nadmin: {token: " + "cd" * 16 + "}\n",
+        "",
+        [
+            f"{line}: {path}: the secret is long enough but can be guessed; make one: openssl rand "
+            "-hex 32"
+            for line, path in ((5, "store_key"), (6, "admin.token"))
+        ],
+        id="guessable",
+    ),
+]
+
+
+@pytest.mark.parametrize(("more", "tokens", "expected"), STORES)
+def test_keys_in_the_clear_in_a_shared_database_give_a_warning(
+    more: str, tokens: str, expected: list[str], read: Read
+) -> None:
+    """Where the gateway makes its keys itself, and whoever reads the database could sign."""
+    text = BASE.replace("audience:", f"{tokens}, audience:") if tokens else BASE
+    config = read(text + more + "routes:\n" + route("/x"))
+    warnings = find_warnings(config, compile_snapshot(config, ()))
+
+    assert [f"{w.place.line}: {w.place.path}: {w.text}" for w in warnings] == expected
