@@ -10,6 +10,7 @@ from collections.abc import Callable
 from starlette.types import Receive, Scope, Send
 
 from gateway.policy.model import Snapshot
+from gateway.policy.revoked import NoRevocations
 from gateway.proxy.downstream import Downstream
 from gateway.proxy.sweeper import Sweeper
 from gateway.proxy.worker import Worker
@@ -87,6 +88,7 @@ def make_exchange(
             clock=lambda: now_s,
             date=list,
             sweeper=Sweeper(),
+            revocations=NoRevocations(),
         )
         downstream = Downstream(worker, set())
         downstream.connection_made(client)

@@ -35,6 +35,7 @@ from gateway.policy.model import (
     Upstream,
 )
 from gateway.policy.problem import problem_body
+from gateway.policy.revoked import NoRevocations
 from gateway.policy.routing import Pattern, Router
 from gateway.policy.signature import VerificationKey
 from gateway.policy.tokens import Issuer, TokenVerifier, VerifiedToken
@@ -192,9 +193,10 @@ def _decide_steps() -> list[Step]:
     for fields in (2, 16):
         head = read_request_head(make_head(fields, mint(algorithm.signer, NOW_S)), snapshot)
         request = Request(head, peer="127.0.0.1", secure=False, request_id=b"0" * 26)
-        if not isinstance(decide(snapshot, request, NOW_S), Forward):
+        revocations = NoRevocations()
+        if not isinstance(decide(snapshot, request, NOW_S, revocations), Forward):
             raise TypeError("the measured request would not be forwarded")
-        call = partial(decide, snapshot, request, NOW_S)
+        call = partial(decide, snapshot, request, NOW_S, revocations)
         steps.append(Step(f"decide, {fields} fields, warm token", call))
     return steps
 

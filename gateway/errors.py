@@ -6,7 +6,7 @@
     ├── ConfigError       the file is wrong: place, fault, cure       at load: exit 2
     ├── ProtocolError     the client's bytes are wrong: a Reason      at the downstream: 4xx, close
     ├── UpstreamError     the service failed: a Reason                at the exchange: 50x, or cut
-    ├── CredentialError   the credential cannot be used: a Reason     at ``decide``: 400, 401
+    ├── CredentialError   the credential cannot be used: a Reason     at ``decide``: 400, 401, 503
     └── StoreUnavailableError   the database does not answer (``store.faults``)
 
 A small ``ValueError`` that one room raises and its neighbour catches is not drawn here.
@@ -40,11 +40,17 @@ class Reason(StrEnum):
     TOKEN_AUDIENCE = "token_audience"
     TOKEN_TYPE = "token_type"
     TOKEN_CLAIM_MISSING = "token_claim_missing"
+    TOKEN_REVOKED = "token_revoked"
     LOGIN_FAILED = "login_failed"
+    REFRESH_INVALID = "refresh_invalid"
+    REFRESH_EXPIRED = "refresh_expired"
+    REFRESH_REUSED = "refresh_reused"
 
     ROLE_MISSING = "role_missing"
     SCOPE_MISSING = "scope_missing"
     CLAIM_MISMATCH = "claim_mismatch"
+    ADDRESS_DENIED = "address_denied"
+    ORIGIN_DENIED = "origin_denied"
 
     ROUTE_NOT_FOUND = "route_not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
@@ -54,6 +60,7 @@ class Reason(StrEnum):
     URI_TOO_LONG = "uri_too_long"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     EXPECTATION_FAILED = "expectation_failed"
+    MISDIRECTED_REQUEST = "misdirected_request"
     HEADERS_TOO_LARGE = "headers_too_large"
 
     LOGIN_THROTTLED = "login_throttled"
@@ -65,6 +72,8 @@ class Reason(StrEnum):
     UPSTREAM_UNREACHABLE = "upstream_unreachable"
     UPSTREAM_PROTOCOL = "upstream_protocol"
     UPSTREAM_OVERLOADED = "upstream_overloaded"
+    STORE_UNAVAILABLE = "store_unavailable"
+    DRAINING = "draining"
     UPSTREAM_TIMEOUT = "upstream_timeout"
 
 
@@ -95,10 +104,16 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.TOKEN_AUDIENCE: ReasonInfo(401, "The token was made for another audience."),
     Reason.TOKEN_TYPE: ReasonInfo(401, "The token is not an access token."),
     Reason.TOKEN_CLAIM_MISSING: ReasonInfo(401, "The token lacks a claim that is required."),
+    Reason.TOKEN_REVOKED: ReasonInfo(401, "The token has been revoked."),
     Reason.LOGIN_FAILED: ReasonInfo(401, "The username or the password is wrong."),
+    Reason.REFRESH_INVALID: ReasonInfo(401, "The refresh token does not count here."),
+    Reason.REFRESH_EXPIRED: ReasonInfo(401, "The refresh token has expired."),
+    Reason.REFRESH_REUSED: ReasonInfo(401, "The refresh token was spent before; its session ends."),
     Reason.ROLE_MISSING: ReasonInfo(403, "None of the roles that this route asks for is held."),
     Reason.SCOPE_MISSING: ReasonInfo(403, "A scope that this route asks for is not held."),
     Reason.CLAIM_MISMATCH: ReasonInfo(403, "A claim does not have a value that can pass here."),
+    Reason.ADDRESS_DENIED: ReasonInfo(403, "Requests from this address are not taken here."),
+    Reason.ORIGIN_DENIED: ReasonInfo(403, "The request came from another site's page."),
     Reason.ROUTE_NOT_FOUND: ReasonInfo(404, "No route leads there."),
     Reason.METHOD_NOT_ALLOWED: ReasonInfo(405, "The route does not take this method."),
     Reason.REQUEST_TIMEOUT: ReasonInfo(408, "The request did not arrive in time.", closes=True),
@@ -108,6 +123,7 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.URI_TOO_LONG: ReasonInfo(414, "The request target is too long.", closes=True),
     Reason.UNSUPPORTED_MEDIA_TYPE: ReasonInfo(415, "This media type is not taken here."),
     Reason.EXPECTATION_FAILED: ReasonInfo(417, "Only 100-continue can be expected.", closes=True),
+    Reason.MISDIRECTED_REQUEST: ReasonInfo(421, "This host is not answered for here."),
     Reason.HEADERS_TOO_LARGE: ReasonInfo(431, "The request head is too large.", closes=True),
     Reason.LOGIN_THROTTLED: ReasonInfo(429, "Too many logins at once; try again later."),
     Reason.NOT_IMPLEMENTED: ReasonInfo(
@@ -118,6 +134,8 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.UPSTREAM_UNREACHABLE: ReasonInfo(502, "The service could not be reached."),
     Reason.UPSTREAM_PROTOCOL: ReasonInfo(502, "The service did not answer in valid HTTP."),
     Reason.UPSTREAM_OVERLOADED: ReasonInfo(503, "The service has no free connection."),
+    Reason.STORE_UNAVAILABLE: ReasonInfo(503, "The gateway's store cannot be reached."),
+    Reason.DRAINING: ReasonInfo(503, "The gateway is about to stop."),
     Reason.UPSTREAM_TIMEOUT: ReasonInfo(504, "The service did not answer in time."),
 }
 

@@ -55,7 +55,7 @@ def serve(path: Path) -> int:
         sockets = _listen_all(config, "listen", config.settings.listen)
         admin = config.settings.admin
         admin_sockets = [] if admin is None else _listen_all(config, "admin", admin.listen)
-        workers = worker_count(config.settings)
+        workers = worker_count(config.settings.workers)
         plan = WorkerPlan(
             config=config,
             table_path=directory / _TABLE,

@@ -15,6 +15,8 @@ from gateway.policy.explain import Explanation, PlaceReport, explain_malformed
 from gateway.policy.explain import explain as explain_request
 from gateway.policy.forwarding import make_request
 from gateway.policy.model import Respond, Snapshot
+from gateway.policy.revoked import NoRevocations
+from gateway.policy.verdicts import NOT_ASKED
 from gateway.proxy.heads import HeadReader
 
 _URL: Final = re.compile(rb"(https?)://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
@@ -36,7 +38,8 @@ def explain(  # noqa: PLR0913 (one for each option: Typer reads the signature)
 ) -> None:
     """Tell what the gateway would do with a request, and why, without sending it anywhere.
 
-    Exits with 0 whether the request would be forwarded or refused: either is an answer.
+    The store is not asked: a token that has been revoked looks good here. Exits with 0 whether the
+    request would be forwarded or refused: either is an answer.
     """
     for text in (method, url, token, *(header or [])):
         if "\r" in text or "\n" in text:
@@ -50,6 +53,8 @@ def explain(  # noqa: PLR0913 (one for each option: Typer reads the signature)
         print_json({**explanation.as_dict(), "key_is_ephemeral": loaded.key_is_ephemeral})
         return
     _print(method, explanation)
+    if any(check.detail == NOT_ASKED for check in explanation.checks):
+        print_heading("note: the store was not asked; if the token has been revoked, it is refused")
     if loaded.key_is_ephemeral:
         print_heading("note: there is no signing key yet, so that no token can verify")
 
@@ -90,7 +95,7 @@ def _explain(
     if head is None:
         raise typer.BadParameter("this is no whole request head")
     request = make_request(snapshot, head, peer=peer, secure=secure, new_id=_REQUEST_ID)
-    return explain_request(snapshot, request, now_s, received=received)
+    return explain_request(snapshot, request, now_s, NoRevocations(), received=received)
 
 
 def _print(method: str, explanation: Explanation) -> None:

@@ -48,6 +48,8 @@ def inspect(
 ) -> None:
     """Show a token's header and claims, and whether it verifies under the configuration.
 
+    The store is not asked: a token that has been revoked verifies here.
+
     Exit codes: 0, 1 (it is no token, or the configuration can be read and it does not verify).
     """
     text = (token or sys.stdin.readline()).strip().removeprefix("Bearer ").strip()
@@ -97,7 +99,7 @@ def judge(token: str, config: Path, now_s: float) -> Verdict:
         loaded.snapshot.verifier.verify(token.encode("utf-8", "surrogateescape"), now_s)
     except CredentialError as error:
         return Verdict(verified=False, detail=f"{error.reason}: {error.detail}")
-    return Verdict(verified=True, detail=f"it counts under {config}")
+    return Verdict(verified=True, detail=f"it counts under {config}, unless it was revoked")
 
 
 def tell_time(value: object, now_s: float) -> str:

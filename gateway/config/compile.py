@@ -9,7 +9,7 @@ from typing import Final
 from gateway.config.load import Config, in_order
 from gateway.config.names import STANDARD_METHODS
 from gateway.config.nodes import Path
-from gateway.config.paths import is_wildcard, split_path
+from gateway.config.paths import REST, is_wildcard, split_path
 from gateway.config.placement import Placement, extend_plan, find_placement, narrow_places
 from gateway.config.route_settings import RequireSettings, RouteSettings
 from gateway.config.schema import LimitsSettings, UpstreamSettings
@@ -30,6 +30,7 @@ from gateway.policy.model import (
     Route,
     Snapshot,
     Upstream,
+    build_control_router,
 )
 from gateway.policy.peers import TrustedProxies
 from gateway.policy.requirements import Requirement
@@ -37,7 +38,7 @@ from gateway.policy.routing import Pattern, Router, RouteTieError
 from gateway.policy.signature import VerificationKey
 from gateway.policy.tokens import Issuer, TokenVerifier
 
-_CONTROL_PATHS: Final = {split_path(endpoint.path): endpoint.path for endpoint in CONTROL_ENDPOINTS}
+_CONTROL: Final = build_control_router(CONTROL_ENDPOINTS)
 
 
 def compile_snapshot(config: Config, keys: tuple[VerificationKey, ...]) -> Snapshot:
@@ -173,10 +174,11 @@ class _Compiler:
 
     def _check_path(self, index: int, settings: RouteSettings) -> None:
         segments = split_path(settings.path)
-        hidden = _CONTROL_PATHS.get(segments)
-        if hidden is not None:
+        # Asked like a path: "*" is matched by a wildcard only. What takes the rest takes more.
+        hidden = None if REST in segments else _CONTROL.find(b"", list(segments))
+        if hidden is not None and hidden.any_method is not None:
             self._refuse(
-                f"this route hides {hidden}, which the gateway itself answers",
+                f"this route hides {hidden.any_method.path}, which the gateway itself answers",
                 "choose another path",
                 ("routes", index, "path"),
             )

@@ -1,11 +1,12 @@
 """What happens to one request. Begin reading here.
 
 The data plane, ``/verify`` and ``gateway explain`` all call ``decide``; none of them has a copy of
-any part of it. It is pure: the same snapshot, request and time give the same decision. The steps
-are route, credential, token, requirements, size, head for the service; the first refusal ends it.
+any part of it. It is pure: the same snapshot, request, time and revocations give the same decision.
+The steps are route, credential, token, revocation, requirements, size, head for the service; the
+first refusal ends it.
 """
 
-from typing import Final
+from typing import Final, TypeAlias
 
 from gateway.errors import CredentialError, Reason
 from gateway.policy.claim_headers import UnfitClaimError
@@ -21,25 +22,33 @@ from gateway.policy.model import (
     Serve,
     Snapshot,
 )
+from gateway.policy.revoked import Revocations
 from gateway.policy.routing import AmbiguousSegmentError
-from gateway.policy.tokens import VerifiedToken
+from gateway.policy.tokens import EndedTokenError, VerifiedToken
 
 # Looking a member up on its class takes 0.2 µs in CPython 3.11, a module's name a tenth of that.
 NONE: Final = Auth.NONE
 REQUIRED: Final = Auth.REQUIRED
 
+_PERCENT: Final = 0x25
+_UNHEARD: Final = "The gateway has not heard of revocations for too long."
 
-def decide(snapshot: Snapshot, request: Request, now_s: float) -> Decision:
+# Who judges a request: the gateway's own endpoint, a route, or nobody, which is a refusal.
+Judge: TypeAlias = ControlEndpoint | Route | Respond
+
+
+def decide(
+    snapshot: Snapshot, request: Request, now_s: float, revocations: Revocations
+) -> Decision:
     """Decide what happens to one request at *now_s*, seconds since the epoch."""
-    endpoint = snapshot.control.get(request.head.target.path)
-    if endpoint is not None:
-        return _decide_control(snapshot, endpoint, request, now_s)
-    route = find_route(snapshot, request)
-    if isinstance(route, Respond):
-        return route
+    route = find_judge(snapshot, request)
+    if not isinstance(route, Route):
+        if isinstance(route, Respond):
+            return route
+        return _decide_control(snapshot, route, request, now_s, revocations)
     presented = find_presented(request.head, route.places)
     try:
-        token = authenticate(snapshot, presented, route.auth, now_s)
+        token = authenticate(snapshot, presented, route.auth, now_s, revocations)
     except CredentialError as error:
         return Respond(error.reason, error.detail, route=route)
     if token is not None:
@@ -54,15 +63,21 @@ def decide(snapshot: Snapshot, request: Request, now_s: float) -> Decision:
         return Respond(Reason.CLAIM_MISMATCH, route=route)
 
 
-def find_route(snapshot: Snapshot, request: Request) -> Route | Respond:
-    """Return the route that takes a request, or the refusal where none does."""
+def find_judge(snapshot: Snapshot, request: Request) -> Judge:
+    """Return the endpoint or the route that takes a request, or the refusal where none does."""
     head = request.head
-    if head.method not in snapshot.methods:
-        return Respond(Reason.NOT_IMPLEMENTED, "The method is not implemented.")
-    if head.target.path == b"*":
-        return Respond(None, status=204)  # OPTIONS *: asked of the gateway itself
+    segments = head.target.segments
     try:
-        leaf = snapshot.router.find(head.fields.host, head.target.segments)
+        # An escaped first segment may spell the name of an endpoint: its router refuses that.
+        if segments and (segments[0] in snapshot.control_names or _PERCENT in segments[0]):
+            own = snapshot.control.find(b"", segments)
+            if own is not None and own.any_method is not None:
+                return own.any_method
+        if head.method not in snapshot.methods:
+            return Respond(Reason.NOT_IMPLEMENTED, "The method is not implemented.")
+        if head.target.path == b"*":
+            return Respond(None, status=204)  # OPTIONS *: asked of the gateway itself
+        leaf = snapshot.router.find(head.fields.host, segments)
     except AmbiguousSegmentError:
         return Respond(Reason.AMBIGUOUS_PATH, "The path escapes characters that need no escape.")
     if leaf is None:
@@ -71,12 +86,18 @@ def find_route(snapshot: Snapshot, request: Request) -> Route | Respond:
 
 
 def authenticate(
-    snapshot: Snapshot, presented: Presented, auth: Auth, now_s: float
+    snapshot: Snapshot,
+    presented: Presented,
+    auth: Auth,
+    now_s: float,
+    revocations: Revocations,
 ) -> VerifiedToken | None:
     """Return the verified token, or None for an anonymous request that may pass as one.
 
     Raises:
         CredentialError: There is no credential and one is required, or the one there is is bad.
+        EndedTokenError: It is a token that has expired or been revoked; or nobody can say whether
+            it has been revoked.
     """
     if auth is NONE:
         return None
@@ -85,14 +106,48 @@ def authenticate(
         if auth is REQUIRED:
             raise CredentialError(Reason.CREDENTIAL_MISSING)
         return None
-    return snapshot.verifier.verify(credential, now_s)
+    token = snapshot.verifier.verify(credential, now_s)
+    if revocations.is_stale(now_s):
+        raise EndedTokenError(Reason.STORE_UNAVAILABLE, token, _UNHEARD)
+    if revocations.is_revoked(token, now_s):
+        raise EndedTokenError(Reason.TOKEN_REVOKED, token)
+    return token
+
+
+def admit(
+    snapshot: Snapshot,
+    presented: Presented,
+    endpoint: ControlEndpoint,
+    now_s: float,
+    revocations: Revocations,
+) -> Serve:
+    """Return what the gateway's own endpoint is to know of the request.
+
+    Raises:
+        CredentialError: As ``authenticate`` does, but for what this endpoint takes.
+    """
+    try:
+        token = authenticate(snapshot, presented, endpoint.auth, now_s, revocations)
+    except EndedTokenError as error:
+        if not endpoint.takes_ended_tokens:
+            raise
+        refused: Reason | None = error.reason
+        if refused is Reason.STORE_UNAVAILABLE:  # then what has been heard has to do
+            revoked = revocations.is_revoked(error.token, now_s)
+            refused = Reason.TOKEN_REVOKED if revoked else None
+        return Serve(endpoint, error.token, refused)
+    return Serve(endpoint, token)
 
 
 def _decide_control(
-    snapshot: Snapshot, endpoint: ControlEndpoint, request: Request, now_s: float
+    snapshot: Snapshot,
+    endpoint: ControlEndpoint,
+    request: Request,
+    now_s: float,
+    revocations: Revocations,
 ) -> Serve | Respond:
     presented = find_presented(request.head, snapshot.places)
     try:
-        return Serve(endpoint, authenticate(snapshot, presented, endpoint.auth, now_s))
+        return admit(snapshot, presented, endpoint, now_s, revocations)
     except CredentialError as error:
         return Respond(error.reason, error.detail)

@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.errors import ProtocolError
 from gateway.policy.credentials import Presented, find_presented
-from gateway.policy.decide import decide, find_route
+from gateway.policy.decide import Judge, decide, find_judge
 from gateway.policy.header_changes import HeaderChange, Redactor, compare_heads
 from gateway.policy.model import (
     ControlEndpoint,
@@ -21,7 +21,8 @@ from gateway.policy.model import (
     Route,
     Snapshot,
 )
-from gateway.policy.verdicts import Check, Judge, run_checks
+from gateway.policy.revoked import Revocations
+from gateway.policy.verdicts import Check, run_checks
 from gateway.policy.why_not import find_obstacle, why_not
 
 
@@ -83,17 +84,25 @@ class Explanation:
         }
 
 
-def explain(snapshot: Snapshot, request: Request, now_s: float, *, received: bytes) -> Explanation:
+def explain(
+    snapshot: Snapshot,
+    request: Request,
+    now_s: float,
+    revocations: Revocations,
+    *,
+    received: bytes,
+) -> Explanation:
     """Decide on a request at *now_s*, seconds since the epoch, and tell how.
 
     Args:
         snapshot: The configuration.
         request: The request.
         now_s: The time.
+        revocations: What is known of them; ``NoRevocations`` is told of as not asked.
         received: The bytes that ``request.head`` was read from; the head keeps no dropped field.
     """
-    decision = decide(snapshot, request, now_s)
-    judge = snapshot.control.get(request.head.target.path) or find_route(snapshot, request)
+    decision = decide(snapshot, request, now_s, revocations)
+    judge = find_judge(snapshot, request)
     places = _places_of(snapshot, judge)
     presented = find_presented(request.head, places)
     redactor = Redactor.of(snapshot, [token for _, token in presented.found])
@@ -109,7 +118,7 @@ def explain(snapshot: Snapshot, request: Request, now_s: float, *, received: byt
         route=judge.name if isinstance(judge, Route) else None,
         routes=_judge_routes(snapshot, request, judge),
         places=tuple(_report(place, presented, request) for place in places),
-        checks=tuple(run_checks(snapshot, request, judge, presented, now_s)),
+        checks=tuple(run_checks(snapshot, request, judge, presented, now_s, revocations)),
         upstream_urls=urls,
         removed=removed,
         added=added,

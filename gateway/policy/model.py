@@ -5,6 +5,7 @@ Everything that comes from the configuration is compiled once, frozen, and hangs
 a plain class with slots (a frozen dataclass takes three times as long to build).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final, TypeAlias, assert_never
@@ -15,7 +16,7 @@ from gateway.http1.request import RequestHead, RequestParser
 from gateway.policy.claim_headers import HeaderPlan
 from gateway.policy.peers import TrustedProxies
 from gateway.policy.requirements import Requirement
-from gateway.policy.routing import Router
+from gateway.policy.routing import Pattern, Router, pattern_segments
 from gateway.policy.tokens import TokenVerifier, VerifiedToken
 
 
@@ -133,16 +134,30 @@ class Route:
 class ControlEndpoint:
     """A path that the gateway answers itself; it wins over every route."""
 
-    path: str
+    path: str  # begins with a literal segment; then literals and ``{name}``
     auth: Auth = Auth.NONE
+    # A token that has expired or been revoked is no refusal but a fact (``Serve.refused``); nor
+    # does it matter when nobody can say. All else about it is judged as ever.
+    takes_ended_tokens: bool = False
 
 
 # What the public listener serves (DESIGN.md section 3). A route cannot take these paths away.
 CONTROL_ENDPOINTS: Final[tuple[ControlEndpoint, ...]] = (
     ControlEndpoint("/authenticate"),
+    ControlEndpoint("/refresh"),
+    ControlEndpoint("/logout", Auth.REQUIRED, takes_ended_tokens=True),  # THREATS.md SES-08
     ControlEndpoint("/whoami", Auth.REQUIRED),
+    ControlEndpoint("/sessions", Auth.REQUIRED),
+    ControlEndpoint("/sessions/{id}", Auth.REQUIRED),
+    ControlEndpoint("/introspect"),  # its credential is the admin token, which it reads itself
     ControlEndpoint("/.well-known/jwks.json"),
+    ControlEndpoint("/.well-known/oauth-authorization-server"),
 )
+
+
+def build_control_router(endpoints: Iterable[ControlEndpoint]) -> Router[ControlEndpoint]:
+    """Return what finds the endpoint of a path, whatever the host and the method."""
+    return Router((Pattern(pattern_segments(e.path)), e) for e in endpoints)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -158,9 +173,9 @@ class Snapshot:
     methods: frozenset[bytes] = frozenset()  # every method that some route takes
     trusted_proxies: TrustedProxies = field(default_factory=TrustedProxies)
     limits: Limits = field(default_factory=Limits)
-    control: dict[bytes, ControlEndpoint] = field(
-        default_factory=lambda: {e.path.encode("ascii"): e for e in CONTROL_ENDPOINTS}
-    )
+    endpoints: tuple[ControlEndpoint, ...] = CONTROL_ENDPOINTS
+    control: Router[ControlEndpoint] = field(init=False)
+    control_names: frozenset[bytes] = field(init=False)  # first segments: others need not be asked
     parser: RequestParser = field(init=False)
 
     def __post_init__(self) -> None:
@@ -169,6 +184,9 @@ class Snapshot:
             self.names, max_fields=limits.fields, max_target_bytes=limits.target_bytes
         )
         object.__setattr__(self, "parser", parser)
+        object.__setattr__(self, "control", build_control_router(self.endpoints))
+        names = frozenset(pattern_segments(endpoint.path)[0] for endpoint in self.endpoints)
+        object.__setattr__(self, "control_names", names)
 
 
 class Request:
@@ -209,11 +227,17 @@ class Forward:
 class Serve:
     """Let the gateway's own endpoint answer."""
 
-    __slots__ = ("endpoint", "token")
+    __slots__ = ("endpoint", "refused", "token")
 
-    def __init__(self, endpoint: ControlEndpoint, token: VerifiedToken | None) -> None:
+    def __init__(
+        self,
+        endpoint: ControlEndpoint,
+        token: VerifiedToken | None,
+        refused: Reason | None = None,
+    ) -> None:
         self.endpoint = endpoint
         self.token = token
+        self.refused = refused  # ``token_expired`` or ``token_revoked``, where that is taken
 
 
 class Respond:

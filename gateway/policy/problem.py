@@ -16,7 +16,16 @@ _REALM: Final = 'Bearer realm="gateway"'
 _INVALID_TOKEN: Final = f'{_REALM}, error="invalid_token"'
 # > If the request lacks any authentication information [...] the resource server SHOULD NOT include
 # > an error code   -- RFC 6750 section 3.1
-_BARE: Final = frozenset((Reason.CREDENTIAL_MISSING, Reason.LOGIN_FAILED))
+# A password and a refresh token stand in the body, so that they are none of it.
+_BARE: Final = frozenset(
+    (
+        Reason.CREDENTIAL_MISSING,
+        Reason.LOGIN_FAILED,
+        Reason.REFRESH_INVALID,
+        Reason.REFRESH_EXPIRED,
+        Reason.REFRESH_REUSED,
+    )
+)
 
 
 def challenge_for(reason: Reason) -> str | None:

@@ -38,6 +38,23 @@ class Revocations(Protocol):
         ...
 
 
+class NoRevocations:
+    """Knows of no revocation, and is content with that: for commands and tests, never for serving.
+
+    Whoever answers real requests by it has no logout.
+    """
+
+    __slots__ = ()
+
+    def is_stale(self, now_s: float) -> bool:  # noqa: ARG002 (the protocol's)
+        """Never."""
+        return False
+
+    def is_revoked(self, token: RevocableToken, now_s: float) -> bool:  # noqa: ARG002
+        """Never."""
+        return False
+
+
 def revocable_claims(token: RevocableToken) -> list[tuple[str, str]]:
     """Return the claims, each with its value, that a revocation of *token* can name."""
     claims = token.claims

@@ -27,6 +27,15 @@ class Pattern:
     methods: frozenset[bytes] = frozenset()  # empty: any
 
 
+def pattern_segments(path: str) -> tuple[bytes, ...]:
+    """Return a checked path as patterns are compared: ``*`` for one segment, ``**`` for all."""
+    return tuple(
+        _ONE if segment.startswith("{") else segment.encode("ascii")
+        for segment in path.strip("/").split("/")
+        if segment
+    )
+
+
 class RouteTieError(ValueError):
     """Two routes take the same requests; *other* is the one that was there first."""
 

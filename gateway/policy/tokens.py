@@ -52,7 +52,16 @@ class Issuer:
 class VerifiedToken:
     """The claims of a token whose signature has been verified, and what was made of them."""
 
-    __slots__ = ("claims", "expires_at_s", "issuer", "rendered", "roles", "scopes", "valid_from_s")
+    __slots__ = (
+        "checked_epoch",
+        "claims",
+        "expires_at_s",
+        "issuer",
+        "rendered",
+        "roles",
+        "scopes",
+        "valid_from_s",
+    )
 
     def __init__(self, claims: dict[str, Any], issuer: Issuer) -> None:
         self.claims = claims
@@ -65,6 +74,19 @@ class VerifiedToken:
         self.roles = roles_of(claims)
         self.scopes = scopes_of(claims)
         self.rendered: dict[object, bytes] = {}  # identity headers by plan, made at first use
+        self.checked_epoch: int = -1  # see ``revoked.RevocableToken``
+
+
+class EndedTokenError(CredentialError):
+    """A token that verifies in all else has ended; or nobody can say whether it has.
+
+    It carries the token for whoever can do without that (``ControlEndpoint.takes_ended_tokens``);
+    everybody else has a ``CredentialError`` like any other.
+    """
+
+    def __init__(self, reason: Reason, token: VerifiedToken, detail: str = "") -> None:
+        super().__init__(reason, detail)
+        self.token = token
 
 
 class TokenVerifier:
@@ -87,6 +109,7 @@ class TokenVerifier:
         Raises:
             CredentialError: It does not: one of the ``token_*`` reasons, or
                 ``credential_malformed`` where it is not even a token68.
+            EndedTokenError: Nothing is wrong with it but that it has expired: ``token_expired``.
         """
         verified = self._memo.find(token)
         if verified is None:
@@ -94,7 +117,7 @@ class TokenVerifier:
             if len(token) <= CACHED_TOKEN_BYTES:
                 self._memo.add(token, verified)
         if now_s >= verified.expires_at_s:
-            raise CredentialError(Reason.TOKEN_EXPIRED)
+            raise EndedTokenError(Reason.TOKEN_EXPIRED, verified)
         if now_s < verified.valid_from_s:
             raise CredentialError(Reason.TOKEN_NOT_YET_VALID)
         return verified

@@ -6,21 +6,22 @@ hold that the last verdict and the decision say the same.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 from gateway.errors import REASONS, CredentialError, Reason
 from gateway.policy.claim_headers import UnfitClaimError
 from gateway.policy.credentials import Presented
-from gateway.policy.decide import authenticate
+from gateway.policy.decide import Judge, admit, authenticate
 from gateway.policy.forwarding import plan_forward
-from gateway.policy.model import Auth, ControlEndpoint, Request, Respond, Route, Snapshot
+from gateway.policy.model import Auth, Request, Respond, Route, Snapshot
 from gateway.policy.requirements import Requirement
+from gateway.policy.revoked import NoRevocations, Revocations
 from gateway.policy.tokens import VerifiedToken
 
-# What ``TokenVerifier`` judges, in its order.
+# What ``authenticate`` judges of a token, in its order.
 _TOKEN_STAGES: Final = (
     "token shape", "token issuer", "token algorithm", "token key", "token signature",
-    "token type", "token audience", "token times",
+    "token type", "token audience", "token times", "revocation",
 )  # fmt: skip
 # How many of them a token had passed when it was refused. A reason that is not named here can come
 # from more than one of them.
@@ -32,11 +33,12 @@ _STAGES_PASSED: Final = {
     Reason.TOKEN_AUDIENCE: 6,
     Reason.TOKEN_EXPIRED: 7,
     Reason.TOKEN_NOT_YET_VALID: 7,
+    Reason.TOKEN_REVOKED: 8,
+    Reason.STORE_UNAVAILABLE: 8,
 }
 _BEFORE_THE_TOKEN: Final = (Reason.CREDENTIAL_MISSING, Reason.SEVERAL_CREDENTIALS)
 
-# Who judges a request: the gateway's own endpoint, a route, or nobody, which is a refusal.
-Judge: TypeAlias = ControlEndpoint | Route | Respond
+NOT_ASKED: Final = "not asked: the store is not read here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,16 @@ class Check:
 
 
 def run_checks(
-    snapshot: Snapshot, request: Request, judge: Judge, presented: Presented, now_s: float
+    snapshot: Snapshot,
+    request: Request,
+    judge: Judge,
+    presented: Presented,
+    now_s: float,
+    revocations: Revocations,
 ) -> tuple[Check, ...]:
     """Ask each stage in turn, up to the first that refuses."""
     checks = []
-    for check in _verdicts(snapshot, request, judge, presented, now_s):
+    for check in _verdicts(snapshot, request, judge, presented, now_s, revocations):
         checks.append(check)
         if not check.passed:
             break
@@ -62,21 +69,35 @@ def run_checks(
 
 
 def _verdicts(
-    snapshot: Snapshot, request: Request, judge: Judge, presented: Presented, now_s: float
+    snapshot: Snapshot,
+    request: Request,
+    judge: Judge,
+    presented: Presented,
+    now_s: float,
+    revocations: Revocations,
 ) -> Iterator[Check]:
     if isinstance(judge, Respond):
         yield Check("route", judge.reason is None, judge.detail, judge.reason)
         return
     name = judge.name if isinstance(judge, Route) else f"the gateway's own {judge.path}"
     yield _passed("route", name)
+    refused = None
     try:
-        token = authenticate(snapshot, presented, judge.auth, now_s)
+        if isinstance(judge, Route):
+            token = authenticate(snapshot, presented, judge.auth, now_s, revocations)
+        else:
+            serve = admit(snapshot, presented, judge, now_s, revocations)
+            token, refused = serve.token, serve.refused
     except CredentialError as error:
         yield from _refused_credential(error, presented)
+        return
+    if token is None:
+        yield _without_token(judge.auth)
     else:
-        yield from _accepted_credential(judge.auth, presented, token)
-        if isinstance(judge, Route):
-            yield from _check_route(snapshot, judge, request, presented, token)
+        yield _found(presented)
+        yield from _accepted_token(refused, revocations)
+    if isinstance(judge, Route):
+        yield from _check_route(snapshot, judge, request, presented, token)
 
 
 def _check_route(
@@ -114,17 +135,21 @@ def _refused_credential(error: CredentialError, presented: Presented) -> list[Ch
     ]
 
 
-def _accepted_credential(
-    auth: Auth, presented: Presented, token: VerifiedToken | None
-) -> Iterator[Check]:
+def _without_token(auth: Auth) -> Check:
     if auth is Auth.NONE:
-        yield _passed("credential", "not asked for and not looked at (auth: none)")
-    elif token is None:
-        yield _passed("credential", "none, which is allowed: anonymous (auth: optional)")
+        return _passed("credential", "not asked for and not looked at (auth: none)")
+    return _passed("credential", "none, which is allowed: anonymous (auth: optional)")
+
+
+def _accepted_token(refused: Reason | None, revocations: Revocations) -> Iterator[Check]:
+    """Tell of a token that is taken, though perhaps for *refused* by this endpoint only."""
+    *passed, last = _TOKEN_STAGES[: _STAGES_PASSED[refused] + 1] if refused else _TOKEN_STAGES
+    for stage in passed:
+        yield _passed(stage)
+    if refused:
+        yield _passed(last, f"{REASONS[refused].title} This endpoint takes it all the same.")
     else:
-        yield _found(presented)
-        for stage in _TOKEN_STAGES:
-            yield _passed(stage)
+        yield _passed(last, NOT_ASKED if isinstance(revocations, NoRevocations) else "")
 
 
 def _found(presented: Presented) -> Check:

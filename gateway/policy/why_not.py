@@ -8,7 +8,13 @@ from typing import Final
 
 from gateway.errors import Reason
 from gateway.policy.model import Request, Respond, Route, Snapshot
-from gateway.policy.routing import AmbiguousSegmentError, Leaf, Pattern, Router
+from gateway.policy.routing import (
+    AmbiguousSegmentError,
+    Leaf,
+    Pattern,
+    Router,
+    pattern_segments,
+)
 
 _ANY_PATH: Final = (b"**",)
 
@@ -19,7 +25,7 @@ def find_obstacle(snapshot: Snapshot, request: Request, chosen: Route | Respond 
     Args:
         snapshot: The configuration.
         request: The request.
-        chosen: What ``decide.find_route`` said, or None where the gateway serves the path itself.
+        chosen: What ``decide.find_judge`` said, or None where the gateway serves the path itself.
     """
     if chosen is None:
         return "the gateway answers this path itself"
@@ -32,7 +38,7 @@ def find_obstacle(snapshot: Snapshot, request: Request, chosen: Route | Respond 
         case Reason.NOT_IMPLEMENTED:
             return "no route names the method"
         case Reason.AMBIGUOUS_PATH:
-            return "the path spells a route's literal with escapes"
+            return "the path spells a literal with escapes"
         case _:
             return "OPTIONS * is asked of the gateway, not of a route"
 
@@ -54,15 +60,6 @@ def why_not(route: Route, request: Request, obstacle: str) -> str:
     if leaf.find(head.method) is None:
         return f"method: takes {_text(b', '.join(leaf.allowed))}"
     return obstacle
-
-
-def pattern_segments(path: str) -> tuple[bytes, ...]:
-    """Return a route's path as the router compares it: ``*`` for one segment, ``**`` for all."""
-    return tuple(
-        b"*" if segment.startswith("{") else segment.encode("ascii")
-        for segment in path.strip("/").split("/")
-        if segment
-    )
 
 
 def _ask(pattern: Pattern, route: Route, host: bytes, segments: list[bytes]) -> Leaf[Route] | None:

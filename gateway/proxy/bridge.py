@@ -106,6 +106,7 @@ class ControlCall:
             "server": None,
             "state": {
                 "token": self._serve.token,
+                "refused": self._serve.refused,
                 "request_id": self._request.request_id.decode("ascii"),
             },
         }

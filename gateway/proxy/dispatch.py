@@ -8,6 +8,7 @@ from gateway.http1.chunked import ChunkedDecoder
 from gateway.http1.request import RequestHead
 from gateway.policy.decide import decide
 from gateway.policy.model import Decision, Forward, Request, Respond, Serve, Snapshot
+from gateway.policy.revoked import Revocations
 from gateway.proxy.body import BodyReader, LengthReader
 from gateway.proxy.bridge import MAX_BODY_BYTES, ControlCall
 from gateway.proxy.exchange import Exchange
@@ -18,14 +19,15 @@ log = logging.getLogger(__name__)
 
 
 def decide_or_refuse(
-    decide: Callable[[Snapshot, Request, float], Decision],
+    decide: Callable[[Snapshot, Request, float, Revocations], Decision],
     snapshot: Snapshot,
     request: Request,
     now_s: float,
+    revocations: Revocations,
 ) -> Decision:
     """Run *decide*; an unforeseen error becomes a refusal, never a pass."""
     try:
-        return decide(snapshot, request, now_s)
+        return decide(snapshot, request, now_s, revocations)
     except Exception:
         log.exception("the policy core raised; refusing the request")
         return Respond(Reason.INTERNAL_ERROR)
@@ -35,7 +37,7 @@ def dispatch(
     client: Client, worker: Worker, snapshot: Snapshot, request: Request
 ) -> Call | Respond:
     """Decide on a request and return what will answer it, not yet started."""
-    decision = decide_or_refuse(decide, snapshot, request, worker.clock())
+    decision = decide_or_refuse(decide, snapshot, request, worker.clock(), worker.revocations)
     if isinstance(decision, Forward):
         pool = worker.pool_for(decision.route.upstream)
         return Exchange(client, request.head, decision, pool)

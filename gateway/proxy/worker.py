@@ -8,6 +8,7 @@ from typing import Final
 from starlette.types import ASGIApp
 
 from gateway.policy.model import Snapshot, Upstream
+from gateway.policy.revoked import Revocations
 from gateway.proxy.answers import Fields
 from gateway.proxy.pool import Pool
 from gateway.proxy.sweeper import Sweeper
@@ -24,6 +25,7 @@ class Worker:
         clock: Seconds since the epoch.
         date: Gives the current ``Date`` field for the gateway's own answers.
         sweeper: Watches every deadline of this process.
+        revocations: What this process knows of them.
     """
 
     __slots__ = (
@@ -33,6 +35,7 @@ class Worker:
         "clock",
         "control",
         "date",
+        "revocations",
         "snapshot",
         "sweeper",
     )
@@ -45,12 +48,14 @@ class Worker:
         clock: Callable[[], float],
         date: Callable[[], Fields],
         sweeper: Sweeper,
+        revocations: Revocations,
     ) -> None:
         self.snapshot = snapshot
         self.control = control
         self.clock = clock
         self.date = date
         self.sweeper = sweeper
+        self.revocations = revocations
         self._pools: dict[str, Pool] = {}
         prefix = secrets.token_hex(_PREFIX_BYTES)  # so that ids of two processes do not meet
         self._id_prefix = prefix.encode() + b"-"

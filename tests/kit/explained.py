@@ -6,6 +6,7 @@ from gateway.policy.claim_headers import ClaimHeader, HeaderPlan
 from gateway.policy.explain import Explanation, explain
 from gateway.policy.model import Auth, Endpoint, Route, Upstream
 from gateway.policy.requirements import Requirement
+from gateway.policy.revoked import NoRevocations, Revocations
 from tests.kit.policy import ACCESS_TOKEN, BEARER, COOKIE, QUERY, request, route, snapshot
 from tests.kit.tokens import NOW_S, mint
 
@@ -54,6 +55,7 @@ SNAPSHOT: Final = snapshot(
 )
 
 
-def explained(received: bytes) -> Explanation:
+def explained(received: bytes, revocations: Revocations | None = None) -> Explanation:
     """Return the explanation of a head at ``NOW_S``."""
-    return explain(SNAPSHOT, request(SNAPSHOT, received), NOW_S, received=received)
+    asked = request(SNAPSHOT, received)
+    return explain(SNAPSHOT, asked, NOW_S, revocations or NoRevocations(), received=received)

@@ -23,6 +23,7 @@ from gateway.policy.model import (
     Snapshot,
     Upstream,
 )
+from gateway.policy.revoked import NoRevocations, RevocableToken, Revocations
 from gateway.policy.routing import Pattern, Router
 from gateway.policy.tokens import Issuer, TokenVerifier
 from gateway.proxy.heads import read_request_head
@@ -47,6 +48,27 @@ ALL_METHODS: Final = frozenset(
 )
 PEER: Final = "203.0.113.7"
 REQUEST_ID: Final = b"request-1"
+
+
+class Told:
+    """Revocations as a test tells them, which count how often they were asked."""
+
+    def __init__(self, *revoked: str, stale: bool = False) -> None:
+        self.revoked = revoked  # values of ``jti``
+        self.stale = stale
+        self.calls: list[str] = []
+
+    def is_stale(self, now_s: float) -> bool:
+        """Whether the test said so."""
+        assert now_s
+        self.calls.append("is_stale")
+        return self.stale
+
+    def is_revoked(self, token: RevocableToken, now_s: float) -> bool:
+        """Whether the test named it."""
+        assert now_s
+        self.calls.append("is_revoked")
+        return token.claims["jti"] in self.revoked
 
 
 def route(path: str, **settings: Any) -> Route:
@@ -110,13 +132,20 @@ def request(snapshot: Snapshot, head: bytes, *, peer: str = PEER, secure: bool =
     return make_request(snapshot, read, peer=peer, secure=secure, new_id=REQUEST_ID)
 
 
-def answer(snapshot: Snapshot, head: bytes, *, now_s: float = NOW_S, peer: str = PEER) -> Decision:
+def answer(
+    snapshot: Snapshot,
+    head: bytes,
+    *,
+    now_s: float = NOW_S,
+    peer: str = PEER,
+    revocations: Revocations | None = None,
+) -> Decision:
     """Decide on a head; one that cannot be read is the refusal that the client would get."""
     try:
         read = request(snapshot, head, peer=peer)
     except ProtocolError as error:
         return Respond(error.reason, error.detail)
-    return decide(snapshot, read, now_s)
+    return decide(snapshot, read, now_s, revocations or NoRevocations())
 
 
 def reason_of(decision: Decision) -> Reason | None:

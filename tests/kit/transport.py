@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from gateway.policy.model import Snapshot, Upstream
+from gateway.policy.revoked import NoRevocations
 from gateway.proxy.downstream import Downstream
 from gateway.proxy.sweeper import Sweeper
 from gateway.proxy.upstream import UpstreamConnection
@@ -86,7 +87,12 @@ class Client:
         self.sweeper = Sweeper()
         self.connections: set[Any] = set()
         self.worker = Worker(
-            snapshot, _no_control, clock=time.time, date=list, sweeper=self.sweeper
+            snapshot,
+            _no_control,
+            clock=time.time,
+            date=list,
+            sweeper=self.sweeper,
+            revocations=NoRevocations(),
         )
         self.transport = FakeTransport()
         self.protocol = Downstream(self.worker, self.connections)

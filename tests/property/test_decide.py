@@ -18,10 +18,12 @@ from gateway.policy.model import (
     Snapshot,
 )
 from gateway.policy.requirements import Requirement
+from gateway.policy.revoked import NoRevocations
 from tests.kit.policy import (
     COOKIE,
     PLACES,
     QUERY,
+    Told,
     answer,
     bearer,
     fields_of,
@@ -65,8 +67,9 @@ _LINES: Final = st.one_of(
     ),
 )
 _SEGMENTS: Final = st.sampled_from(
-    ["public", "optional", "p", "admin", "host", "x", "..", "%2e", "%61dmin", "%2f", "whoami"]
-)
+    ["public", "optional", "p", "admin", "host", "x", "..", "%2e", "%61dmin", "%2f", "whoami",
+     "sessions", "logout", "%73essions"]
+)  # fmt: skip
 _QUERIES: Final = st.one_of(
     st.sampled_from(["", "?", "?a=b", "?a=b&&c"]),
     _TOKENS.map(lambda token: "?a=b&access_token=" + token.decode().replace(" ", "%20")),
@@ -101,7 +104,8 @@ def _essence(decision: Decision) -> tuple[object, ...]:
             claims = decision.token and decision.token.claims
             return decision.request_line, decision.fields, claims
         case Serve():
-            return decision.endpoint, decision.token and decision.token.claims
+            claims = decision.token and decision.token.claims
+            return decision.endpoint, decision.refused, claims
         case Respond():
             return decision.reason, decision.status, decision.detail, decision.allow
 
@@ -136,7 +140,7 @@ def test_deciding_leaves_the_request_as_it_was(head: bytes) -> None:
     except ProtocolError:
         return
     before = _visible(asked.head)
-    decide(known, asked, NOW_S)
+    decide(known, asked, NOW_S, NoRevocations())
 
     assert before == _visible(asked.head)
 
@@ -160,6 +164,22 @@ def test_nothing_is_forwarded_without_a_route_that_allows_it(head: bytes) -> Non
     elif isinstance(decision, Serve):
         assert decision.endpoint in CONTROL_ENDPOINTS
         assert (decision.token is None) == (decision.endpoint.auth is Auth.NONE)
+        assert decision.refused is None or decision.endpoint.takes_ended_tokens
+
+
+@given(_HEADS, st.sampled_from([Told("5f0c"), Told(stale=True), Told("5f0c", stale=True)]))
+def test_nothing_passes_with_a_token_that_may_not_count(head: bytes, revocations: Told) -> None:
+    """DESIGN.md section 8, guarantees 2 and 3: all tokens here are revoked, or nobody can say."""
+    revocations.calls.clear()
+    decision = answer(_compile(), head, revocations=revocations)
+
+    assert len(revocations.calls) <= 2
+    if isinstance(decision, Forward):
+        assert decision.token is None
+        assert decision.route.auth is not Auth.REQUIRED
+    elif isinstance(decision, Serve):
+        assert decision.token is None or decision.endpoint.takes_ended_tokens
+        assert "5f0c" not in revocations.revoked or bool(decision.token) == bool(decision.refused)
 
 
 @given(_HEADS)

@@ -34,6 +34,8 @@ def test_a_request_that_is_forwarded(path: str) -> None:
     assert (told["decision"], told["route"]) == ("forward", "p")
     assert told["upstream_urls"] == ["http://127.0.0.1:9/p/x?y=1"]
     assert {"name": "X-User", "value": "alice"} in told["headers_added"]
+    (check,) = (check for check in told["checks"] if check["name"] == "revocation")
+    assert check["detail"] == "not asked: the store is not read here"
     assert token not in json.dumps(told)
 
 
@@ -83,6 +85,7 @@ def test_people_get_sections(path: str) -> None:
     ):
         assert line in result.stdout.splitlines()
     assert "  Authorization: Bearer <redacted>" in result.stdout
+    assert "note: the store was not asked; if" in result.stdout
     assert token not in result.stdout
 
 
@@ -97,6 +100,11 @@ def test_people_get_sections(path: str) -> None:
 def test_what_no_request_can_be_is_bad_usage(path: str, arguments: tuple[str, ...]) -> None:
     """Exit code 2."""
     assert invoke("explain", *arguments, "--config", path).returncode == 2
+
+
+def test_without_a_token_the_store_is_no_matter(path: str) -> None:
+    """The note stands only where the answer could be another."""
+    assert "the store" not in invoke("explain", "GET", "/p", "--config", path).stdout
 
 
 def test_without_a_signing_key_none_is_made(

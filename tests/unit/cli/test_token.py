@@ -23,6 +23,7 @@ def test_a_token_that_counts(path: str) -> None:
 
     assert result.returncode == 0
     assert result.stdout.startswith("verified: ")
+    assert result.stdout.splitlines()[0].endswith(", unless it was revoked")
     lines = [line.split() for line in result.stdout.splitlines()]
     assert ["sub", "alice"] in lines
     assert ["alg", "HS256"] in lines

@@ -44,6 +44,17 @@ FAULTS = [
         id="hides",
     ),
     pytest.param(
+        "routes:\n- {path: /sessions/abc, upstream: products}\n"
+        "- {path: '/sessions/{x}', upstream: products, hosts: [a.test]}\n"
+        "- {path: /sessions/*/, upstream: products, methods: [PUT]}",
+        "".join(
+            f"f:{line}: routes[{line - 6}].path: this route hides /sessions/{{id}}, which the "
+            "gateway itself answers -> choose another path\n"
+            for line in (6, 7, 8)
+        ).rstrip(),
+        id="hides-a-parameter",
+    ),
+    pytest.param(
         "routes:\n- {path: /api/x, upstream: products, strip_prefix: /apis}\n"
         "- {path: '/api/{v}/x', upstream: products, strip_prefix: /api/v1}\n"
         "- {path: /api, upstream: products, strip_prefix: /api/v1}",
@@ -76,6 +87,18 @@ def test_what_does_not_fit_together_is_refused(
 ) -> None:
     """Names that lead nowhere, routes that meet: each at its line, all in one run."""
     assert complain_more(more) == expected
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/**", "/sessions/**", "/sessions/*/**", "/whoami/x", "/*", "/*/abc", "/.well-known/*",
+     "/sessions/foo/bar", "/.well-known/acme-challenge/{x}", "/"],
+)  # fmt: skip
+def test_a_route_may_stand_beside_the_gateways_own_paths(path: str, read_more: Read) -> None:
+    """It takes more than they do; where they meet, the gateway itself answers."""
+    config = read_more(f"routes: [{{path: '{path}', upstream: products}}]")
+
+    assert [route.path for route in compile_snapshot(config, ()).routes] == [path]
 
 
 def test_without_upstreams_the_cure_says_so(complain: Complain) -> None:

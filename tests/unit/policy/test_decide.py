@@ -3,14 +3,24 @@
 import pytest
 
 from gateway.errors import Reason
-from gateway.policy.decide import decide
-from gateway.policy.model import Auth, Forward, Respond, Serve, Snapshot
+from gateway.policy.decide import decide, find_judge
+from gateway.policy.model import (
+    Auth,
+    ControlEndpoint,
+    Forward,
+    Respond,
+    Route,
+    Serve,
+    Snapshot,
+)
 from gateway.policy.requirements import Requirement
-from tests.kit.policy import answer, bearer, head, reason_of, request, route, snapshot
-from tests.kit.tokens import NOW_S, mint
+from gateway.policy.revoked import NoRevocations
+from tests.kit.policy import Told, answer, bearer, head, reason_of, request, route, snapshot
+from tests.kit.tokens import NOW_S, mint, resigned
 
 GOOD = bearer(mint())
 EXPIRED = bearer(mint({"exp": NOW_S - 60}))
+REVOKED = bearer(mint({"jti": "gone"}))
 ADMIN = Requirement(roles=frozenset(("admin",)))
 
 
@@ -111,9 +121,147 @@ def test_the_gateways_own_paths_win_over_every_route(
         assert (decision.token is not None) == (path != "/authenticate")
 
 
+ROUTES = (
+    route("/**", auth=Auth.NONE, name="all"),
+    route("/sessions/{id}/notes", auth=Auth.NONE, name="notes"),
+    route("/.well-known/acme-challenge/*", auth=Auth.NONE, name="acme"),
+)
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        pytest.param("/sessions", "/sessions", id="literal"),
+        pytest.param("/sessions/7", "/sessions/{id}", id="parameter"),
+        pytest.param("/sessions/a%20b?x", "/sessions/{id}", id="escape-in-parameter"),
+        pytest.param("/sessions/7/notes", "notes", id="route-below"),
+        pytest.param("/sessions/7/other", "all", id="no-prefix"),
+        pytest.param("/whoami/x", "all", id="no-prefix-of-literal"),
+        pytest.param("/whoamI", "all", id="case"),
+        pytest.param("/.well-known", "all", id="first-segment-only"),
+        pytest.param("/.well-known/jwks.json", "/.well-known/jwks.json", id="two-literals"),
+        pytest.param("/.well-known/acme-challenge/x", "acme", id="beside"),
+        pytest.param("/", "all", id="no-segments"),
+        pytest.param("/caf%C3%A9", "all", id="escape-elsewhere"),
+        # A final "/" makes no difference to whom a path belongs; the endpoint itself refuses it.
+        pytest.param("/authenticate/", "/authenticate", id="final-slash"),
+        pytest.param("/%73essions", "ambiguous_path", id="escaped-name"),
+        pytest.param("/%73essions/7/notes", "ambiguous_path", id="escaped-name-of-a-route-too"),
+        pytest.param("/.well-known/jwk%73.json", "ambiguous_path", id="escaped-second"),
+    ],
+)
+def test_an_own_path_is_matched_exactly(target: str, expected: str) -> None:
+    """OPS-11: by whole segments, no prefix and no second spelling; all else is for the routes."""
+    routes = snapshot(*ROUTES)
+    judge = find_judge(routes, request(routes, head(target)))
+
+    match judge:
+        case ControlEndpoint():
+            assert expected == judge.path
+        case Route():
+            assert expected == judge.name
+        case Respond():
+            assert expected == judge.reason
+
+
+@pytest.mark.parametrize(
+    ("target", "line", "told", "reason", "calls"),
+    [
+        pytest.param("/p", GOOD, Told(), None, 2, id="good"),
+        pytest.param("/p", REVOKED, Told("gone"), "token_revoked", 2, id="revoked"),
+        pytest.param("/p", GOOD, Told(stale=True), "store_unavailable", 1, id="stale"),
+        pytest.param("/p", REVOKED, Told("gone", stale=True), "store_unavailable", 1, id="both"),
+        pytest.param("/p", EXPIRED, Told(stale=True), "token_expired", 0, id="expired"),
+        pytest.param("/p", bearer(b"x"), Told(stale=True), "token_malformed", 0, id="malformed"),
+        pytest.param("/optional", b"A: b", Told(stale=True), None, 0, id="anonymous"),
+        pytest.param("/optional", REVOKED, Told("gone"), "token_revoked", 2, id="optional"),
+        pytest.param("/open/x", REVOKED, Told("gone", stale=True), None, 0, id="public"),
+        pytest.param("/admin/x", REVOKED, Told("gone"), "token_revoked", 2, id="before-roles"),
+        pytest.param("/whoami", GOOD, Told(), None, 2, id="own"),
+        pytest.param("/whoami", REVOKED, Told("gone"), "token_revoked", 2, id="own-revoked"),
+        pytest.param("/whoami", GOOD, Told(stale=True), "store_unavailable", 1, id="own-stale"),
+        pytest.param("/authenticate", REVOKED, Told(stale=True), None, 0, id="own-public"),
+    ],
+)
+def test_a_verified_token_is_asked_for_its_revocation(
+    known: Snapshot, target: str, line: bytes, told: Told, reason: str | None, calls: int
+) -> None:
+    """DESIGN.md section 8, guarantees 2 and 3: last of all that concerns the token, and once."""
+    told.calls.clear()
+
+    assert reason == reason_of(answer(known, head(target, line), revocations=told))
+    assert told.calls == ["is_stale", "is_revoked"][:calls]
+
+
+def test_the_gateway_says_why_it_cannot_tell(known: Snapshot) -> None:
+    """503, and not a word that the token was bad."""
+    refusal = answer(known, head("/p", GOOD), revocations=Told(stale=True))
+
+    assert isinstance(refusal, Respond)
+    assert (refusal.status, refusal.detail) == (
+        503,
+        "The gateway has not heard of revocations for too long.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "told", "refused"),
+    [
+        pytest.param(GOOD, Told(), None, id="good"),
+        pytest.param(REVOKED, Told("gone"), Reason.TOKEN_REVOKED, id="revoked"),
+        pytest.param(EXPIRED, Told(), Reason.TOKEN_EXPIRED, id="expired"),
+        pytest.param(GOOD, Told(stale=True), None, id="stale"),
+        pytest.param(
+            REVOKED, Told("gone", stale=True), Reason.TOKEN_REVOKED, id="revoked-as-far-as-known"
+        ),
+    ],
+)
+def test_logging_out_takes_a_token_that_has_ended(
+    known: Snapshot, line: bytes, told: Told, refused: Reason | None
+) -> None:
+    """THREATS.md SES-08: what would refuse it elsewhere becomes a fact."""
+    told.calls.clear()
+    decision = answer(known, head("/logout", line, method="POST"), revocations=told)
+
+    assert isinstance(decision, Serve)
+    assert decision.token is not None
+    assert decision.token.claims["sid"] == "s-1"
+    assert decision.refused is refused
+    assert len(told.calls) <= 2
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        pytest.param([], "credential_missing", id="none"),
+        pytest.param([EXPIRED, EXPIRED], "several_credentials", id="two"),
+        pytest.param([bearer(b"x")], "token_malformed", id="malformed"),
+        pytest.param(
+            [bearer(resigned(mint({"exp": NOW_S - 60}), b"x" * 32))], "token_signature", id="forged"
+        ),
+        pytest.param(
+            [bearer(mint({"exp": NOW_S - 60, "iss": "other"}))], "token_issuer", id="issuer"
+        ),
+        pytest.param(
+            [bearer(mint({"exp": NOW_S - 60, "aud": "other"}))], "token_audience", id="audience"
+        ),
+        pytest.param(
+            [bearer(mint({"exp": NOW_S - 60}, header={"typ": "JWT"}))], "token_type", id="type"
+        ),
+        pytest.param([bearer(mint({"nbf": NOW_S + 60}))], "token_not_yet_valid", id="not-yet"),
+    ],
+)
+def test_logging_out_takes_no_token_with_another_fault(
+    known: Snapshot, lines: list[bytes], reason: str
+) -> None:
+    """Nobody ends a session with a token that was never good."""
+    assert reason == reason_of(answer(known, head("/logout", *lines, method="POST")))
+
+
 def test_a_token_is_asked_for_the_time_of_the_request(known: Snapshot) -> None:
     """Pure: the same request is decided otherwise only because the time is another."""
     asked = request(known, head("/p", GOOD))
 
-    assert reason_of(decide(known, asked, NOW_S)) is None
-    assert reason_of(decide(known, asked, NOW_S + 3600)) is Reason.TOKEN_EXPIRED
+    none = NoRevocations()
+    assert reason_of(decide(known, asked, NOW_S, none)) is None
+    assert reason_of(decide(known, asked, NOW_S + 3600, none)) is Reason.TOKEN_EXPIRED

@@ -10,8 +10,9 @@ from gateway.errors import ProtocolError, Reason
 from gateway.policy.decide import decide
 from gateway.policy.explain import explain_malformed
 from gateway.policy.model import Decision, Forward, Respond, Serve
+from gateway.policy.revoked import NoRevocations, Revocations
 from tests.kit.explained import SNAPSHOT, VALID, explained
-from tests.kit.policy import head, request
+from tests.kit.policy import Told, head, request
 from tests.kit.tokens import NOW_S, mint
 
 
@@ -23,7 +24,7 @@ def same(one: Decision, other: Decision) -> bool:
                 other.route, other.request_line, other.fields,
             )  # fmt: skip
         case Serve(), Serve():
-            return one.endpoint is other.endpoint
+            return (one.endpoint, one.refused) == (other.endpoint, other.refused)
         case Respond(), Respond():
             return (one.reason, one.status, one.detail, one.allow) == (
                 other.reason, other.status, other.detail, other.allow,
@@ -36,18 +37,28 @@ def same(one: Decision, other: Decision) -> bool:
     method=st.sampled_from(["GET", "HEAD", "POST", "DELETE", "PURGE", "OPTIONS"]),
     path=st.sampled_from(
         ["/api/products", "/api/products/7", "/api/product%73", "/public", "/maybe", "/x",
-         "/scoped/1", "/scoped", "/planned", "/whoami", "/authenticate", "/"]
+         "/scoped/1", "/scoped", "/planned", "/whoami", "/authenticate", "/", "/logout",
+         "/sessions/7", "/sessions/7/x", "/%73essions", "/whoami/"]
     ),
     host=st.sampled_from(["gw.test", "api.example.com", "API.example.com:80"]),
     token=st.sampled_from(
-        [VALID, mint({"roles": ["admin"]}), mint({"exp": NOW_S - 99}), b"", b"x", b"a.b"]
+        [VALID, mint({"roles": ["admin"]}), mint({"jti": "gone"}), mint({"exp": NOW_S - 99}),
+         b"", b"x", b"a.b"]
     ),
     where=st.lists(st.sampled_from(["bearer", "raw", "query", "cookie", "basic"]), max_size=2),
     length=st.sampled_from([None, 0, 11, 1000]),
+    revocations=st.sampled_from([NoRevocations(), Told("gone"), Told("gone", stale=True)]),
 )  # fmt: skip
 @settings(max_examples=300, deadline=None)
 def test_explain_agrees_with_decide(
-    *, method: str, path: str, host: str, token: bytes, where: list[str], length: int | None
+    *,
+    method: str,
+    path: str,
+    host: str,
+    token: bytes,
+    where: list[str],
+    length: int | None,
+    revocations: Revocations,
 ) -> None:
     """Whatever the request: one decision, one story, and no token in it."""
     fields = []
@@ -67,9 +78,10 @@ def test_explain_agrees_with_decide(
     if length is not None:
         fields.append(b"Content-Length: %d" % length)
     received = head(path, *fields, method=method, host=host)
-    explanation = explained(received)
+    explanation = explained(received, revocations)
+    decision = decide(SNAPSHOT, request(SNAPSHOT, received), NOW_S, revocations)
 
-    assert same(decide(SNAPSHOT, request(SNAPSHOT, received), NOW_S), explanation.decision)
+    assert same(decision, explanation.decision)
     refused = [check.reason for check in explanation.checks if not check.passed]
     reason = getattr(explanation.decision, "reason", None)
     assert refused == ([reason] if reason else [])

@@ -11,6 +11,7 @@ from gateway.policy.decide import decide
 from gateway.policy.forwarding import plan_forward
 from gateway.policy.model import Auth, Endpoint, Forward, Upstream
 from gateway.policy.peers import TrustedProxies
+from gateway.policy.revoked import NoRevocations
 from gateway.policy.tokens import VerifiedToken
 from tests.kit.policy import (
     COOKIE,
@@ -89,7 +90,7 @@ def test_a_client_that_names_no_host_has_none() -> None:
 def test_the_connection_says_whether_it_was_https() -> None:
     """DESIGN.md section 5, step 4."""
     known = snapshot(route("/", auth=Auth.NONE))
-    decision = decide(known, request(known, head("/"), secure=True), NOW_S)
+    decision = decide(known, request(known, head("/"), secure=True), NOW_S, NoRevocations())
 
     assert values_of(decision, "X-Forwarded-Proto") == [b"https"]
 

@@ -5,12 +5,14 @@ import pytest
 from gateway.errors import REASONS, Reason
 from gateway.policy.model import (
     CONTROL_ENDPOINTS,
+    ControlEndpoint,
     CredentialPlace,
     Endpoint,
     Forward,
     PlaceKind,
     Respond,
     Serve,
+    build_control_router,
 )
 from tests.kit.policy import (
     ACCESS_TOKEN,
@@ -22,6 +24,7 @@ from tests.kit.policy import (
     answer,
     bearer,
     head,
+    reason_of,
     request,
     route,
     snapshot,
@@ -68,11 +71,40 @@ def test_a_refusal_has_the_status_and_sentence_of_its_reason() -> None:
 
 
 def test_a_snapshot_reads_heads_by_its_own_names() -> None:
-    """The parser, its limits and the control paths come with the configuration."""
-    known = snapshot(route("/"))
+    """The parser and its limits come with the configuration."""
+    assert snapshot(route("/")).parser is not snapshot(route("/")).parser
 
-    assert set(known.control) == {e.path.encode("ascii") for e in CONTROL_ENDPOINTS}
-    assert known.parser is not snapshot(route("/")).parser
+
+def test_a_snapshot_has_the_public_endpoints_unless_told_otherwise() -> None:
+    """DESIGN.md section 3; another listener serves others, and no routes."""
+    public, own = snapshot(), ControlEndpoint("/users/{id}")
+    admin = snapshot(endpoints=(own,))
+
+    assert public.endpoints == CONTROL_ENDPOINTS
+    assert public.control_names == {
+        b"authenticate", b"refresh", b"logout", b"whoami", b"sessions", b"introspect",
+        b".well-known",
+    }  # fmt: skip
+    assert admin.control_names == {b"users"}
+    assert reason_of(answer(admin, head("/whoami"))) is Reason.ROUTE_NOT_FOUND
+    assert isinstance(answer(admin, head("/users/7")), Serve)
+
+
+@pytest.mark.parametrize("endpoint", CONTROL_ENDPOINTS, ids=lambda endpoint: endpoint.path)
+def test_an_endpoint_is_found_by_its_path(endpoint: ControlEndpoint) -> None:
+    """One that no path leads to would be a promise that nobody keeps."""
+    router = build_control_router(CONTROL_ENDPOINTS)
+    segments = endpoint.path.replace("{id}", "7").encode("ascii").split(b"/")[1:]
+    leaf = router.find(b"", segments)
+
+    assert leaf is not None
+    assert leaf.any_method is endpoint
+
+
+def test_an_endpoint_begins_with_a_literal() -> None:
+    """What has no first segment could not be told from a route by it: loud, when it is built."""
+    with pytest.raises(IndexError):
+        snapshot(endpoints=(ControlEndpoint("/"),))
 
 
 def test_the_three_kinds_of_decision_carry_what_acts_on_them() -> None:
@@ -87,4 +119,4 @@ def test_the_three_kinds_of_decision_carry_what_acts_on_them() -> None:
     assert forward.route is known.routes[0]
     assert forward.names_host
     assert isinstance(serve, Serve)
-    assert serve.endpoint.path == "/whoami"
+    assert (serve.endpoint.path, serve.refused) == ("/whoami", None)

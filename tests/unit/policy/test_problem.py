@@ -31,6 +31,7 @@ def test_a_sentence_of_the_place_goes_before_that_of_the_table() -> None:
 def test_a_challenge_goes_with_401_and_a_missing_scope() -> None:
     """RFC 6750 section 3."""
     assert challenge_for(Reason.CREDENTIAL_MISSING) == 'Bearer realm="gateway"'
+    assert challenge_for(Reason.REFRESH_REUSED) == 'Bearer realm="gateway"'
     assert challenge_for(Reason.TOKEN_EXPIRED) == 'Bearer realm="gateway", error="invalid_token"'
     assert challenge_for(Reason.ROLE_MISSING) is None
     assert challenge_for(Reason.SCOPE_MISSING) == (

@@ -2,7 +2,14 @@
 
 import pytest
 
-from gateway.policy.routing import AmbiguousSegmentError, Leaf, Pattern, Router, RouteTieError
+from gateway.policy.routing import (
+    AmbiguousSegmentError,
+    Leaf,
+    Pattern,
+    Router,
+    RouteTieError,
+    pattern_segments,
+)
 
 
 def _pattern(path: str, *hosts: str, methods: str = "") -> Pattern:
@@ -139,3 +146,17 @@ def test_one_of_many_routes_is_found() -> None:
     leaf = _find(router, "/api/r1999/x")
     assert leaf is not None
     assert leaf.any_method == "api/r1999/**"
+
+
+@pytest.mark.parametrize(
+    ("path", "segments"),
+    [
+        ("/", ()),
+        ("/a/{id}/*/**", (b"a", b"*", b"*", b"**")),
+        ("/.well-known/jwks.json", (b".well-known", b"jwks.json")),
+        ("/a/", (b"a",)),
+    ],
+)
+def test_a_path_is_written_as_patterns_are_compared(path: str, segments: tuple[bytes, ...]) -> None:
+    """A name of a parameter tells nothing apart, and a final slash is no segment."""
+    assert segments == pattern_segments(path)

@@ -7,6 +7,7 @@ import pytest
 from gateway.errors import CredentialError, Reason
 from gateway.policy.tokens import (
     CACHED_TOKEN_BYTES,
+    EndedTokenError,
     TokenVerifier,
     VerifiedToken,
     parse_json_object,
@@ -42,6 +43,20 @@ def test_a_token_that_has_been_verified_is_remembered() -> None:
     assert verifier.verify(token, NOW_S + 1) is verified
     assert _reason(verifier, token, NOW_S + 600) is Reason.TOKEN_EXPIRED
     assert _reason(verifier, token, NOW_S - 61) is Reason.TOKEN_NOT_YET_VALID
+
+
+def test_a_token_that_has_only_expired_comes_with_the_refusal() -> None:
+    """THREATS.md SES-08: logging out takes it; a token with any other fault is not told."""
+    verifier = TokenVerifier((issuer_of(leeway_s=0),))
+
+    with pytest.raises(EndedTokenError) as caught:
+        verifier.verify(mint({"exp": NOW_S, "sid": "s-9"}), NOW_S)
+    assert caught.value.reason is Reason.TOKEN_EXPIRED
+    assert caught.value.token.claims["sid"] == "s-9"
+    for changes in ({"exp": NOW_S, "iss": "other"}, {"exp": NOW_S, "aud": "x"}, {"nbf": NOW_S + 1}):
+        with pytest.raises(CredentialError) as refused:
+            verifier.verify(mint(changes), NOW_S)
+        assert not isinstance(refused.value, EndedTokenError)
 
 
 def test_long_tokens_are_not_remembered() -> None:

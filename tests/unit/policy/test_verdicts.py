@@ -7,7 +7,7 @@ import pytest
 
 from gateway.errors import Reason
 from tests.kit.explained import VALID, explained
-from tests.kit.policy import bearer, head
+from tests.kit.policy import Told, bearer, head
 from tests.kit.tokens import NOW_S, REMOVED, mint, signing_key
 
 FORGED: Final = replace(signing_key(kid="forged"), kid=signing_key().kid)
@@ -18,7 +18,7 @@ CASES = [
     pytest.param(head("/public/x"), "claim headers", None, id="public"),
     pytest.param(head("/maybe"), "claim headers", None, id="anonymous"),
     pytest.param(head("/authenticate", method="POST"), "credential", None, id="own-endpoint"),
-    pytest.param(head("/whoami", bearer(VALID)), "token times", None, id="own-with-token"),
+    pytest.param(head("/whoami", bearer(VALID)), "revocation", None, id="own-with-token"),
     pytest.param(head("/whoami"), "credential", Reason.CREDENTIAL_MISSING, id="own-refuses"),
     pytest.param(head("*", method="OPTIONS"), "route", None, id="options-star"),
     pytest.param(head("/none"), "route", Reason.ROUTE_NOT_FOUND, id="no-route"),
@@ -119,6 +119,48 @@ def test_the_checks_end_where_the_decision_does(
     assert (last, reason) == (explanation.checks[-1].name, explanation.checks[-1].reason)
     assert all(check.passed for check in explanation.checks[:-1])
     assert reason == getattr(explanation.decision, "reason", None)
+
+
+GONE: Final = mint({"jti": "gone"})
+EXPIRED: Final = mint({"exp": NOW_S - 31})
+
+
+@pytest.mark.parametrize(
+    ("received", "revocations", "last", "reason", "detail"),
+    [
+        pytest.param(
+            head("/whoami", bearer(VALID)), Told(), "revocation", None, "", id="not-revoked"
+        ),
+        pytest.param(
+            head("/whoami", bearer(VALID)), None, "revocation", None,
+            "not asked: the store is not read here", id="not-asked",
+        ),
+        pytest.param(
+            head("/api/products/7", bearer(GONE)), Told("gone"),
+            "revocation", Reason.TOKEN_REVOKED, "The token has been revoked.", id="revoked",
+        ),
+        pytest.param(
+            head("/whoami", bearer(GONE)), Told("gone", stale=True),
+            "revocation", Reason.STORE_UNAVAILABLE,
+            "The gateway has not heard of revocations for too long.", id="stale",
+        ),
+        pytest.param(
+            head("/logout", bearer(GONE)), Told("gone"), "revocation", None,
+            "The token has been revoked. This endpoint takes it all the same.", id="logout-revoked",
+        ),
+        pytest.param(
+            head("/logout", bearer(EXPIRED)), Told(), "token times", None,
+            "The token has expired. This endpoint takes it all the same.", id="logout-expired",
+        ),
+    ],
+)  # fmt: skip
+def test_revocation_is_the_last_that_is_asked_of_a_token(
+    received: bytes, revocations: Told | None, last: str, reason: Reason | None, detail: str
+) -> None:
+    """After all that can be read off the token; what was not asked for is told as such."""
+    check = explained(received, revocations).checks[-1]
+
+    assert (check.name, check.reason, check.detail) == (last, reason, detail)
 
 
 def test_details_say_what_was_asked_and_what_was_held() -> None:

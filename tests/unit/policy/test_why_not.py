@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.policy.explain import explain
+from gateway.policy.revoked import NoRevocations
 from gateway.policy.why_not import find_obstacle
 from tests.kit.explained import SNAPSHOT, VALID, explained
 from tests.kit.policy import bearer, head, request, route, snapshot
@@ -63,11 +64,12 @@ def test_an_escaped_literal_that_another_route_spells_is_named() -> None:
     """A route that would take the path by itself loses to the doubt about another."""
     routes = snapshot(route("/admin/x", name="admin"), route("/**", name="all"))
     received = head("/%61dmin/x")
-    explanation = explain(routes, request(routes, received), NOW_S, received=received)
+    asked = request(routes, received)
+    explanation = explain(routes, asked, NOW_S, NoRevocations(), received=received)
 
     assert {r.name: r.why_not for r in explanation.routes} == {
         "admin": "path: it spells a literal of this route with escapes",
-        "all": "the path spells a route's literal with escapes",
+        "all": "the path spells a literal with escapes",
     }
 
 
@@ -75,6 +77,7 @@ def test_options_star_is_not_for_a_route() -> None:
     """Not even one that takes every path."""
     routes = snapshot(route("/**", name="all"))
     received = head("*", method="OPTIONS")
-    explanation = explain(routes, request(routes, received), NOW_S, received=received)
+    asked = request(routes, received)
+    explanation = explain(routes, asked, NOW_S, NoRevocations(), received=received)
 
     assert explanation.routes[0].why_not == "OPTIONS * is asked of the gateway, not of a route"
