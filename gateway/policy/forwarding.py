@@ -76,6 +76,11 @@ def make_request(
     return Request(head, peer=peer, secure=secure, request_id=new_id)
 
 
+def forwarded_for(fields: Fields) -> list[bytes]:
+    """Return the values of ``X-Forwarded-For`` as they came, whoever sent them."""
+    return [value_of(line) for name, line in fields.forwarding if name == _FOR]
+
+
 def _forwarding_lines(snapshot: Snapshot, request: Request) -> bytes:
     proto = b"https" if request.secure else b"http"
     peer = request.peer.encode("ascii")
@@ -99,7 +104,7 @@ def _forwarding_lines(snapshot: Snapshot, request: Request) -> bytes:
 def _continued_lines(fields: Fields, peer: bytes, proto: bytes, request_id: bytes) -> bytes:
     """Return what a trusted proxy sent, with its own address behind those it names."""
     sent = fields.forwarding
-    chain = [value_of(line) for name, line in sent if name == _FOR]
+    chain = forwarded_for(fields)
     lines = [line for name, line in sent if name != _FOR]
     names = {name for name, _ in sent}
     lines.append(b"X-Forwarded-For: " + b", ".join([*chain, peer]))

@@ -12,7 +12,9 @@ from urllib.parse import unquote
 from starlette.types import Message
 
 from gateway.errors import Reason
+from gateway.policy.forwarding import forwarded_for
 from gateway.policy.model import Request, Serve
+from gateway.policy.peers import find_client
 from gateway.proxy.answers import CONTINUE, build_answer, connection_fields
 from gateway.proxy.roles import Client
 from gateway.proxy.worker import Worker
@@ -83,6 +85,8 @@ class ControlCall:
 
     def _scope(self) -> dict[str, Any]:
         head = self._request.head
+        proxies = self._worker.snapshot.trusted_proxies
+        client = find_client(self._request.peer, forwarded_for(head.fields), proxies)
         fields = [
             *head.fields.lines,
             *head.fields.cookies,
@@ -102,7 +106,7 @@ class ControlCall:
             "query_string": head.target.query[1:],
             "root_path": "",
             "headers": headers,
-            "client": (self._request.peer, 0),
+            "client": (client, 0),  # its port is not known behind a proxy, and nobody asks
             "server": None,
             "state": {
                 "token": self._serve.token,

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, and_, case, delete, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, or_, select, update
 
 from gateway.store.engine import Reading, Writing
 from gateway.store.tables import known_addresses, throttles
@@ -74,6 +74,9 @@ async def hold(
         now_s: The time.
         window_s: A window begins with its first failure; once so much time has passed, the count
             begins anew.
+
+    Times that are still to come become *now_s*: the clock was set back, and no wait may last until
+    it has caught up.
     """
     ordered = sorted(marks, key=lambda mark: mark.kind)  # one order of locks: no deadlock
     statement = tx.insert(throttles).values(
@@ -91,13 +94,18 @@ async def hold(
     )
     old, new = throttles.c, statement.excluded
     over = old.window_from_s <= now_s - window_s
+    unbegun = or_(over, old.failures == 0, old.window_from_s > new.window_from_s)
     # An upsert, since a row that is not there cannot be locked.
     held = statement.on_conflict_do_update(
         index_elements=[old.kind, old.key_hash],
         set_={
             "failures": case((over, 0), else_=old.failures),
-            "window_from_s": case((over, new.window_from_s), else_=old.window_from_s),
-            "last_failure_at_s": case((over, 0.0), else_=old.last_failure_at_s),
+            "window_from_s": case((unbegun, new.window_from_s), else_=old.window_from_s),
+            "last_failure_at_s": case(
+                (over, 0.0),
+                (old.last_failure_at_s > new.window_from_s, new.window_from_s),
+                else_=old.last_failure_at_s,
+            ),
         },
     ).returning(old.kind, old.failures, old.last_failure_at_s)
     found = {row.kind: row for row in await tx.rows(held)}
@@ -140,8 +148,10 @@ async def clear(tx: Writing, marks: Sequence[Mark]) -> None:
 
 async def clear_user(tx: Writing, canonical_username: str) -> int:
     """Forget all failures of a user, from wherever; return how many counters there were."""
-    of_user = throttles.c.user_hash == _digest(canonical_username)
-    return await tx.execute(delete(throttles).where(of_user))
+    of_user = delete(throttles).where(throttles.c.user_hash == _digest(canonical_username))
+    # In the order in which ``hold`` locks.
+    pairs = await tx.execute(of_user.where(throttles.c.kind == ThrottleKind.PAIR.value))
+    return pairs + await tx.execute(of_user.where(throttles.c.kind == ThrottleKind.USER.value))
 
 
 async def purge(tx: Writing, *, before_s: float) -> int:

@@ -65,6 +65,30 @@ async def test_a_window_begins_with_its_first_failure(store: Store) -> None:
     assert await _counts(store, now_s=NOW_S + WINDOW_S) == [0, 0, 0]
 
 
+async def test_a_window_does_not_begin_with_what_was_no_failure(store: Store) -> None:
+    """A login that was forgiven long ago takes nothing from the window of a failure."""
+    held = await _fail(store)
+    assert held is not None
+    async with store.write() as tx:
+        await throttles.forgive(tx, held, counted_at_s=NOW_S)
+    await _fail(store, now_s=NOW_S + 3000)
+
+    assert await _counts(store, now_s=NOW_S + WINDOW_S) == [1, 1, 1]
+    assert await _counts(store, now_s=NOW_S + 3000 + WINDOW_S) == [0, 0, 0]
+
+
+async def test_a_clock_set_back_is_believed(store: Store) -> None:
+    """What happened later than now happened now: neither wait nor window lasts any longer."""
+    await _fail(store)
+    before_s = NOW_S - 1_000_000
+    first = await _fail(store, now_s=before_s)
+
+    assert first is not None
+    assert [(c.failures, c.last_failure_at_s) for c in first] == [(1, before_s)] * 3
+    assert await _counts(store, now_s=before_s + WINDOW_S - 1) == [2, 2, 2]
+    assert await _counts(store, now_s=before_s + WINDOW_S) == [0, 0, 0]
+
+
 async def test_a_success_clears_the_pair_and_is_no_failure_of_the_others(store: Store) -> None:
     """The counted login is taken back from user and address, with its time."""
     await _fail(store)
@@ -100,6 +124,20 @@ async def test_unlocking_a_user_leaves_the_address(store: Store) -> None:
         assert await throttles.clear_user(tx, "alice") == 2
 
     assert await _counts(store) == [0, 0, 1]
+
+
+async def test_unlocking_and_counting_do_not_wait_for_each_other(store: Store) -> None:
+    """Both lock the pairs before the user; else the database would end one of them."""
+
+    async def unlock() -> None:
+        async with store.write() as tx:
+            await throttles.clear_user(tx, "alice")
+
+    for _ in range(10):
+        await asyncio.gather(*(job for _ in range(5) for job in (_fail(store), unlock())))
+    await unlock()
+
+    assert await _counts(store) == [0, 0, 50]
 
 
 @pytest.mark.parametrize("name", ["", "\0", "\ud800", "x" * 1_000_000, "hunter2 in the name field"])
