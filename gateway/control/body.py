@@ -36,9 +36,7 @@ async def read_members(request: Request) -> Mapping[str, Any]:
     _check_coding(request)
     media_type = _media_type(request)
     if media_type not in (_JSON, _FORM):
-        raise ProtocolError(
-            Reason.UNSUPPORTED_MEDIA_TYPE, f"Send {_JSON} or {_FORM}, in UTF-8."
-        )
+        raise ProtocolError(Reason.UNSUPPORTED_MEDIA_TYPE, f"Send {_JSON} or {_FORM}, in UTF-8.")
     body = await _read_body(request)
     return _parse_json(body) if media_type == _JSON else _parse_form(body)
 
