@@ -52,7 +52,7 @@ class Walk:
             step.method,
             self.base_url + step.path,
             headers=[(name, self._fill(value)) for name, value in step.headers],
-            json=step.json,
+            json=None if step.json is None else json.loads(self._fill(json.dumps(step.json))),
             timeout=_TIMEOUT_S,
         )
         return Answer(response.status_code, dict(response.headers), _read_body(response))
@@ -83,7 +83,9 @@ def curl_line(base_url: str, step: Step) -> str:
 
 def _quote(text: str) -> str:
     """Quote for a shell; a variable stays one."""
-    return f'"{text}"' if _VARIABLE.search(text) else shlex.quote(text)
+    if not _VARIABLE.search(text):
+        return shlex.quote(text)
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def describe_answer(answer: Answer, shown: Any) -> list[str]:  # noqa: ANN401 (any JSON value)

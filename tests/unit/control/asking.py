@@ -2,42 +2,71 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import httpx
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
-from gateway.control.app import build_control
+from gateway.control.admin_token import AdminToken
+from gateway.control.app import ControlServices, build_control
+from gateway.errors import Reason
+from gateway.issuer.key_ring import KeyRing
 from gateway.issuer.keys import SigningKey
-from gateway.issuer.login import Login
-from gateway.issuer.mint import Minter, TokenSettings
-from gateway.issuer.passwords import PasswordChecker
-from gateway.issuer.users import FileUsers, User
+from gateway.policy.claims import Claims
 from gateway.policy.tokens import VerifiedToken
-from tests.unit.issuer.fakes import NOW_S, CountingHasher, key_for
+from gateway.store.migrate import open_store
+from tests.kit.issuing import Issuing, issuing
+from tests.unit.issuer.fakes import NOW_S, key_for
 
-PASSWORD: Final = "canary-password"
+ADMIN_TOKEN: Final = "canary-admin-token-0123456789abcdef"
 REQUEST_ID: Final = "r-1"
 JSON: Final = {"Content-Type": "application/json"}
 FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-@dataclass
 class Control:
-    """The app, and what the data plane would see of it."""
+    """The app, what it acts on, and what the data plane would see of it."""
 
     app: Starlette
-    hasher: CountingHasher
-    state: dict[str, Any] = field(default_factory=dict)  # of the last request
+
+    def __init__(self, runner: asyncio.Runner, issuer: Issuing) -> None:
+        self.run = runner.run
+        self.issuer = issuer
+        self.hasher = issuer.hasher
+        self.now_s = NOW_S
+        self.state: dict[str, Any] = {}  # of the last request
+        self.introspected: dict[str, Claims] = {}  # the tokens that count
+        self.fault: Exception | None = None  # of who is asked about them
+
+    def introspect(self, token: str) -> Claims | None:
+        """Stand in for the worker's verifier."""
+        if self.fault is not None:
+            raise self.fault
+        return self.introspected.get(token)
 
     async def send(
-        self, method: str, path: str, *, token: VerifiedToken | None = None, **more: Any
+        self,
+        method: str,
+        path: str,
+        *,
+        token: VerifiedToken | None = None,
+        refused: Reason | None = None,
+        **more: Any,
     ) -> httpx.Response:
-        """Send one request and return its answer; errors that leave the app are raised."""
-        self.state = {"token": token, "request_id": REQUEST_ID}
+        """Send one request and return its answer; errors that leave the app are raised.
+
+        Args:
+            method: Of the request.
+            path: Of the request.
+            token: What the data plane has verified.
+            refused: Why it would have refused the token elsewhere.
+            more: For httpx.
+        """
+        self.state = {"token": token, "refused": refused, "request_id": REQUEST_ID}
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             scope["state"] = self.state
@@ -51,7 +80,7 @@ class Control:
 
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         """Send one request from a test that has no loop."""
-        return asyncio.run(self.send(method, path, **more))
+        return self.run(self.send(method, path, **more))
 
     def log_in(self, body: bytes, headers: dict[str, str] | None = None) -> httpx.Response:
         """Send a body to ``/authenticate``; JSON unless the headers say otherwise."""
@@ -62,20 +91,36 @@ class Control:
 def open_control(
     keys: Iterable[SigningKey] = (), *, threads: int = 2, waiting: int = 32
 ) -> Iterator[Control]:
-    """Build the control plane of a gateway with one user, aymen."""
-    hasher = CountingHasher()
-    passwords = PasswordChecker(hasher, threads=threads, waiting=waiting)
-    aymen = User(
-        username="aymen", password_hash=hasher.hash(PASSWORD), roles=("customer",), scopes=("a:b",)
-    )
-    settings = TokenSettings(
-        issuer="https://gw.test", audience=("gateway",), access_lifetime_s=1440
-    )
-    login = Login(FileUsers([aymen]), passwords, Minter(key_for("HS256"), settings))
-    try:
-        yield Control(build_control(login, keys, lambda: NOW_S), hasher)
-    finally:
-        passwords.close()
+    """Build the control plane of a gateway with one user, aymen, on a store of its own.
+
+    Args:
+        keys: What is published; the first one signs. None: a secret.
+        threads: That hash passwords.
+        waiting: How many logins may wait for those.
+    """
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        runner = stack.enter_context(asyncio.Runner())
+        store = runner.run(open_store(f"sqlite:///{folder}/gateway.db"))
+        stack.callback(lambda: runner.run(store.close()))
+        made = issuing(store, folder, threads=threads, waiting=waiting)
+        issuer = runner.run(made.__aenter__())
+        stack.callback(lambda: runner.run(made.__aexit__(None, None, None)))
+        signing, *others = tuple(keys) or (key_for("HS256"),)
+        ring = KeyRing(signing, tuple(others))
+        control = Control(runner, issuer)
+        services = ControlServices(
+            login=issuer.login,
+            granter=issuer.granter,
+            sessions=issuer.sessions,
+            keys=lambda: ring,
+            introspect=control.introspect,
+            issuer="https://gw.test",
+            admin_token=AdminToken(ADMIN_TOKEN),
+            clock=lambda: control.now_s,
+        )
+        control.app = build_control(services)
+        yield control
 
 
 async def pieces(*chunks: bytes) -> AsyncIterator[bytes]:

@@ -10,7 +10,10 @@ import pytest
 
 from gateway.errors import Reason
 from gateway.policy.tokens import Issuer, TokenVerifier
-from tests.unit.control.asking import FORM, JSON, PASSWORD, Control, check_problem, open_control
+from gateway.store.engine import Store
+from gateway.store.faults import StoreUnavailableError
+from tests.kit.issuing import ACCESS_S, LIFETIMES, PASSWORD
+from tests.unit.control.asking import FORM, JSON, Control, check_problem, open_control
 from tests.unit.issuer.fakes import NOW_S, key_for
 
 RIGHT: Final = {"username": "aymen", "password": PASSWORD}
@@ -41,11 +44,13 @@ def test_the_right_password_gets_a_token(
     assert response.headers["cache-control"] == "no-store"
     answer = response.json()
     token = answer.pop("token")
+    assert len(answer.pop("refresh_token")) == 43
     session_id = answer.pop("session_id")
     assert answer == {
         "message": "authentication done",
         "token_type": "Bearer",
-        "expires_in": 1440,
+        "expires_in": ACCESS_S,
+        "refresh_expires_in": LIFETIMES.idle_s,
     }
     key = key_for("HS256").verification_key()
     issuer = Issuer(name="https://gw.test", audiences=frozenset(("gateway",)), keys=(key,))
@@ -118,11 +123,35 @@ def test_too_many_logins_are_told_to_come_again() -> None:
             control.hasher.may_end.set()
             return await first, second
 
-        first, second = asyncio.run(story())
+        first, second = control.run(story())
 
     assert first.status_code == 200
     check_problem(second, 429, "login_throttled")
     assert second.headers["retry-after"] == "1"
+
+
+def test_throttled_logins_are_told_how_long(control: Control) -> None:
+    """THREATS AUTH-03, -05: 429 with ``Retry-After``, for a name that exists and one that does not."""
+    for name in ("aymen", "canary-user"):
+        answers = [control.log_in(as_json(username=name, password="wrong")) for _ in range(8)]
+        check_problem(answers[0], 401, "login_failed")
+        check_problem(answers[-1], 429, "login_throttled")
+        assert int(answers[-1].headers["retry-after"]) >= 1
+
+
+def test_a_store_that_does_not_answer_lets_nobody_in(
+    control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DESIGN.md section 8: 503, never a pass, and a hint to come again."""
+
+    def write(_: Store) -> None:
+        raise StoreUnavailableError("refused")
+
+    monkeypatch.setattr(Store, "write", write)
+    response = control.log_in(as_json())
+
+    check_problem(response, 503, "store_unavailable")
+    assert response.headers["retry-after"] == "1"
 
 
 def test_a_password_in_the_query_is_no_login(control: Control) -> None:

@@ -1,130 +1,145 @@
 """Logging in: one answer and one hash for everybody who is not let in."""
 
 import asyncio
-import json
-from base64 import urlsafe_b64decode
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from gateway.errors import GatewayError
-from gateway.issuer.login import Login, SaveHash, Session
-from gateway.issuer.mint import Minter, TokenSettings
-from gateway.issuer.passwords import PasswordChecker
-from gateway.issuer.users import FileUsers, User
+from gateway.issuer.passwords import PasswordsBusyError
+from gateway.issuer.throttle import Wait
+from gateway.issuer.user_admin import NewUser
+from gateway.store import users
+from gateway.store.engine import Store
+from gateway.store.users import StoredUser
 from tests.kit.hash_vectors import DJANGO_PASSWORD, HASHES
-from tests.unit.issuer.fakes import NOW_S, CountingHasher, key_for
+from tests.kit.issuing import PASSWORD, Issuing, claims_of, issuing
+from tests.unit.issuer.fakes import NOW_S
 
-SETTINGS = TokenSettings(issuer="https://gw.test", audience=("gateway",), access_lifetime_s=60)
+pytestmark = pytest.mark.anyio
 
-
-def log_in(
-    username: str,
-    password: str,
-    hasher: CountingHasher,
-    *,
-    stored: str | None = None,
-    save_hash: SaveHash | None = None,
-) -> Session | None:
-    """Try to log in where aymen is the only user."""
-    aymen = User(username="aymen", password_hash=stored or hasher.hash("right"))
-    passwords = PasswordChecker(hasher)
-    minter = Minter(key_for("HS256"), SETTINGS)
-    login = Login(FileUsers([aymen]), passwords, minter, save_hash=save_hash)
-    try:
-        return asyncio.run(login.authenticate(username, password, NOW_S))
-    finally:
-        passwords.close()
+LEGACY_HASH = HASHES["pbkdf2-sha256-django"]  # of DJANGO_PASSWORD
 
 
-def test_the_right_password_begins_a_session() -> None:
-    """The session's id is the token's ``sid``, and cannot be guessed (THREATS OPS-22)."""
-    session = log_in(" AYMEN ", "right", CountingHasher())
+async def test_the_right_password_begins_a_session(issuer: Issuing) -> None:
+    """In any spelling of the name, each time another session."""
+    grants = [await issuer.log_in(name) for name in (" AYMEN ", "aymen", "Ａｙｍｅｎ")]
 
-    assert session is not None
-    claims = json.loads(urlsafe_b64decode(session.access_token.text.split(".")[1] + "=="))
-    assert claims["sid"] == session.id
-    assert claims["sub"] == "aymen"
-    assert len(urlsafe_b64decode(session.id + "==")) >= 16
-
-
-def test_every_login_is_another_session() -> None:
-    """A session id is never used twice."""
-    sessions = [log_in("aymen", "right", CountingHasher()) for _ in range(3)]
-
-    assert len({session.id for session in sessions if session is not None}) == 3
+    assert len({grant.session_id for grant in grants}) == 3
+    assert {claims_of(grant)["sub"] for grant in grants} == {"aymen"}
 
 
 @pytest.mark.parametrize(
     ("username", "password"),
     [
         pytest.param("aymen", "wrong", id="wrong-password"),
-        pytest.param("nobody", "right", id="unknown-user"),
-        pytest.param("' OR 1=1 --", "right", id="sql"),
+        pytest.param("nobody", PASSWORD, id="unknown-user"),
+        pytest.param("zoe", "wrong", id="wrong-password-stored"),
+        pytest.param("gone", PASSWORD, id="disabled-user"),
+        pytest.param("' OR 1=1 --", PASSWORD, id="sql"),
+        pytest.param("%", PASSWORD, id="like"),
+        pytest.param("a\0b", PASSWORD, id="nul"),
     ],
 )
-def test_both_failures_are_one_answer_after_one_hash(
-    username: str, password: str, caplog: pytest.LogCaptureFixture
+async def test_every_failure_is_one_answer_after_one_hash(
+    issuer: Issuing, username: str, password: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """THREATS AUTH-01: neither the answer nor the work nor the log tells which was wrong."""
-    hasher = CountingHasher()
+    """THREATS AUTH-01, -02, -11: neither answer, work nor log tells what was wrong."""
+    await issuer.add_user("zoe")
+    gone = await issuer.add_user("gone")
+    await issuer.users.disable(gone.id, NOW_S)
 
-    assert log_in(username, password, hasher) is None
-    assert len(hasher.checked) == 1
+    assert await issuer.try_login(username, password) is None
+    assert len(issuer.hasher.checked) == 1
     assert caplog.text == ""
 
 
-class HashStore:
-    """Remembers what was to be saved; may refuse to."""
+async def test_a_user_of_the_store_logs_in_by_an_id_that_stays(issuer: Issuing) -> None:
+    """THREATS AUTH-15: the token says the id, which no other user will ever have."""
+    user = await issuer.add_user()
+    grant = await issuer.log_in("ZOE")
+    await issuer.users.remove(user.id, NOW_S)
+    successor = await issuer.add_user()
 
-    def __init__(self, failure: GatewayError | None = None) -> None:
-        self.saved: list[tuple[str, str, str]] = []
-        self.failure = failure
-
-    async def save(self, user_id: str, *, old_hash: str, new_hash: str) -> None:
-        """Stand in for the store."""
-        self.saved.append((user_id, old_hash, new_hash))
-        if self.failure is not None:
-            raise self.failure
+    assert claims_of(grant)["sub"] == user.id != successor.id
+    assert claims_of(grant)["roles"] == ["customer"]
 
 
-LEGACY_HASH = HASHES["pbkdf2-sha256-django"]  # of DJANGO_PASSWORD
+async def test_the_files_user_comes_before_the_stores(issuer: Issuing) -> None:
+    """Whoever can write to the database cannot put a password in front of the operator's own."""
+    zoe = await issuer.add_user("zoe", "other")
+    async with issuer.store.write() as tx:
+        await users.remove(tx, zoe.id)
+        await users.add(tx, replace(zoe, username="aymen", canonical_username="aymen"))
+
+    assert claims_of(await issuer.log_in())["sub"] == "aymen"
+    assert await issuer.try_login("aymen", "other") is None
 
 
-def test_a_legacy_hash_is_replaced_at_login() -> None:
-    """The old hash goes along, so that a password set meanwhile is not overwritten."""
-    hasher, store = CountingHasher(), HashStore()
+async def test_a_legacy_hash_is_replaced_at_login(issuer: Issuing) -> None:
+    """A user brought along from an older system is as well kept as a new one after one login."""
+    user = await _brought_along(issuer)
+    await issuer.log_in("zoe", DJANGO_PASSWORD)
 
-    assert log_in("Aymen", DJANGO_PASSWORD, hasher, stored=LEGACY_HASH, save_hash=store.save)
-    assert store.saved == [("aymen", LEGACY_HASH, hasher.hash_of(DJANGO_PASSWORD))]
-
-
-@pytest.mark.parametrize(
-    ("username", "password", "stored"),
-    [
-        pytest.param("aymen", "wrong", LEGACY_HASH, id="wrong-password"),
-        pytest.param("nobody", DJANGO_PASSWORD, LEGACY_HASH, id="unknown-user"),
-        pytest.param("aymen", "right", None, id="strong-hash"),
-    ],
-)
-def test_nothing_else_is_replaced(username: str, password: str, stored: str | None) -> None:
-    """Only the right password makes a new hash, and only of a weaker one."""
-    store = HashStore()
-
-    log_in(username, password, CountingHasher(), stored=stored, save_hash=store.save)
-    assert store.saved == []
+    kept = await issuer.users.find(user.id)
+    assert kept is not None
+    assert kept.password_hash == issuer.hasher.hash_of(DJANGO_PASSWORD)
+    await issuer.log_in("zoe", DJANGO_PASSWORD)
 
 
-def test_users_of_the_file_log_in_with_what_they_have(caplog: pytest.LogCaptureFixture) -> None:
-    """A hash that cannot be rewritten stays, without a word at each login."""
-    assert log_in("aymen", DJANGO_PASSWORD, CountingHasher(), stored=LEGACY_HASH)
-    assert caplog.text == ""
+async def test_nothing_else_is_replaced(issuer: Issuing) -> None:
+    """Only the right password makes a new hash."""
+    user = await _brought_along(issuer)
+
+    assert await issuer.try_login("zoe", "wrong") is None
+    kept = await issuer.users.find(user.id)
+    assert kept is not None
+    assert kept.password_hash == LEGACY_HASH
 
 
-def test_a_login_does_not_wait_for_a_better_store(caplog: pytest.LogCaptureFixture) -> None:
-    """The store refuses: the user is let in, and the log names neither user, hash nor cause."""
-    store = HashStore(GatewayError("canary"))
+async def _brought_along(issuer: Issuing) -> StoredUser:
+    return await issuer.users.add(NewUser(username="zoe", password_hash=LEGACY_HASH), NOW_S)
 
-    assert log_in("aymen", DJANGO_PASSWORD, CountingHasher(), stored=LEGACY_HASH,
-                  save_hash=store.save)  # fmt: skip
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert not any(word in caplog.text for word in ("canary", "aymen", LEGACY_HASH, "argon2id"))
+
+async def test_failures_are_throttled(issuer: Issuing) -> None:
+    """DESIGN.md section 9: after some failures nothing is hashed for a while."""
+    answers = [await issuer.try_login("aymen", "wrong") for _ in range(8)]
+
+    waits = [answer for answer in answers if isinstance(answer, Wait)]
+    assert waits
+    assert all(wait.seconds >= 1 for wait in waits)
+    assert len(issuer.hasher.checked) == len(answers) - len(waits)
+    assert isinstance(await issuer.try_login(), Wait)  # nor is the right password looked at
+    assert not isinstance(await issuer.try_login(now_s=NOW_S + 3600), Wait)
+
+
+async def test_success_clears_the_pair(issuer: Issuing) -> None:
+    """Who mistypes now and then, and gets in each time, is never made to wait."""
+    for _ in range(10):
+        for _ in range(3):
+            assert await issuer.try_login("aymen", "wrong") is None
+        await issuer.log_in()
+
+
+async def test_a_hundred_guesses_at_once_are_counted_one_by_one(issuer: Issuing) -> None:
+    """THREATS AUTH-05: what is verified of them is no more than one after the other."""
+    answers = await asyncio.gather(
+        *(issuer.try_login("nobody", "guess") for _ in range(20)), return_exceptions=True
+    )
+
+    assert sum(answer is None for answer in answers) == len(issuer.hasher.checked) <= 6
+    assert sum(isinstance(answer, Wait) for answer in answers) >= 14
+
+
+async def test_a_full_pool_counts_nothing(store: Store, tmp_path: Path) -> None:
+    """Nothing was checked, so that nothing was wrong: it is as if the login had not come."""
+    async with issuing(store, tmp_path, threads=1, waiting=0) as issuer:
+        issuer.hasher.may_end.clear()
+        busy = asyncio.create_task(issuer.try_login("zoe"))
+        await asyncio.to_thread(issuer.hasher.begun.acquire)
+        for _ in range(10):
+            with pytest.raises(PasswordsBusyError):
+                await issuer.try_login()
+        issuer.hasher.may_end.set()
+        assert await busy is None
+        assert await issuer.log_in()
