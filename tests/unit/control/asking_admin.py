@@ -23,7 +23,7 @@ from gateway.store.migrate import open_store
 from gateway.store.tables import metadata
 from gateway.store.users import StoredUser
 from tests.kit.issuing import ACCESS_S, Issuing, issuing
-from tests.unit.control.asking import ADMIN_TOKEN, REQUEST_ID
+from tests.unit.control.asking import ADMIN_TOKEN, JSON, REQUEST_ID
 from tests.unit.issuer.fakes import NOW_S
 
 BEARER: Final = f"Bearer {ADMIN_TOKEN}"
@@ -55,6 +55,11 @@ class Admin:
         """Send one request and return its answer; errors that leave the app are raised."""
         own = {} if authorization is None else {"Authorization": authorization}
         return self.runner.run(self._send(method, base + path, {**own, **(headers or {})}, more))
+
+    async def send(self, method: str, path: str, members: dict[str, Any]) -> httpx.Response:
+        """Send the operator's JSON from a test that is in the loop."""
+        headers = {"Authorization": BEARER, **JSON}
+        return await self._send(method, OWN_HOST + path, headers, {"json": members})
 
     def add_user(self, username: str = "zoe") -> StoredUser:
         """Keep a user in the store."""
@@ -123,9 +128,7 @@ def open_admin(
         made = issuing(store, folder, threads=threads, waiting=waiting)
         issuer = runner.run(made.__aenter__())
         stack.callback(lambda: runner.run(made.__aexit__(None, None, None)))
-        keeper = KeyKeeper(
-            store, KeyBox(), KeyPolicy(algorithm="ES256", token_lifetime_s=ACCESS_S)
-        )
+        keeper = KeyKeeper(store, KeyBox(), KeyPolicy(algorithm="ES256", token_lifetime_s=ACCESS_S))
         admin = Admin(runner, issuer)
         if keeps_keys:
             runner.run(keeper.open(NOW_S))
