@@ -14,6 +14,7 @@ import yaml
 
 DEADLINE_S: Final = 20.0
 LISTENING: Final = "gateway: listening on http://127.0.0.1:"
+ADMIN: Final = "gateway: admin on http://127.0.0.1:"
 _CRASHES: Final = ("Traceback (most recent call last)", "Task exception was never retrieved")
 
 ISSUER: Final = "http://gateway.test"
@@ -113,7 +114,7 @@ class GatewayProcess:
     """One running gateway.
 
     Args:
-        document: Its configuration; ``listen`` should name port 0.
+        document: Its configuration; ``listen`` should name port 0, and so ``admin`` if it has it.
         folder: Where its file is written, and where it runs.
     """
 
@@ -130,6 +131,7 @@ class GatewayProcess:
             text=True,
         )
         self.port = 0
+        self.admin_port = 0 if "admin" in document else -1
         self.lines: list[str] = []  # of stderr
         self._changed = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -192,14 +194,17 @@ class GatewayProcess:
                 self.lines.append(line.rstrip("\n"))
                 if LISTENING in line:
                     self.port = int(line.partition(LISTENING)[2].split("/")[0].split()[0])
+                if ADMIN in line:
+                    self.admin_port = int(line.partition(ADMIN)[2])
                 self._changed.notify_all()
         with self._changed:
             self.port = self.port or -1
+            self.admin_port = self.admin_port or -1
             self._changed.notify_all()
 
     def _wait_until_listening(self) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self.port, DEADLINE_S)
+            self._changed.wait_for(lambda: self.port and self.admin_port, DEADLINE_S)
         if self.port > 0:
             return
         self._process.kill()
