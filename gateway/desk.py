@@ -23,6 +23,7 @@ from gateway.issuer.users import FileUsers, User
 from gateway.store.engine import Store
 from gateway.store.faults import StoreUnavailableError, UnfitStoreError
 from gateway.store.keys import KeyBox
+from gateway.store.look import looked_at
 from gateway.store.migrate import open_store
 
 
@@ -44,13 +45,7 @@ class Desk:
             ConfigError: They are not kept in the store.
         """
         if self.keeper is None:
-            tokens = config.settings.tokens
-            name = "secret" if tokens.secret is not None else "signing_key"
-            raise ConfigError(
-                config.place("tokens", name),
-                "the key stands in the configuration, not in the store",
-                f"remove '{name}' to let the gateway keep keys, or change it there",
-            )
+            raise key_is_configured(config)
         return self.keeper
 
 
@@ -93,6 +88,18 @@ async def open_desk(config: Config) -> AsyncIterator[Desk]:
     with store_faults(config):
         async with await open_store(store_url(config)) as store:
             yield make_desk(config, store)
+
+
+@asynccontextmanager
+async def look_at_desk(config: Config) -> AsyncIterator[Desk | None]:
+    """Open the store for reading, as it is, and a desk on it; None where there is no store yet.
+
+    Raises:
+        ConfigError: As ``open_desk``.
+    """
+    with store_faults(config):
+        async with looked_at(store_url(config)) as store:
+            yield None if store is None else make_desk(config, store)
 
 
 @contextmanager
@@ -153,6 +160,16 @@ def configured_key(config: Config) -> SigningKey | None:
         place = config.place("tokens", "secret" if tokens.secret else "signing_key")
         raise ConfigError(place, error.fault, error.cure) from None
     return None
+
+
+def key_is_configured(config: Config) -> ConfigError:
+    """Return what to raise where keys are to be kept, and the configuration has one."""
+    name = "secret" if config.settings.tokens.secret is not None else "signing_key"
+    return ConfigError(
+        config.place("tokens", name),
+        "the key stands in the configuration, not in the store",
+        f"remove '{name}' to let the gateway keep keys, or change it there",
+    )
 
 
 async def open_ring(config: Config, desk: Desk, now_s: float) -> KeyRing:

@@ -54,6 +54,7 @@ class Reason(StrEnum):
 
     ROUTE_NOT_FOUND = "route_not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
+    CONFLICT = "conflict"
 
     REQUEST_TIMEOUT = "request_timeout"
     BODY_TOO_LARGE = "body_too_large"
@@ -116,6 +117,7 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.ORIGIN_DENIED: ReasonInfo(403, "The request came from another site's page."),
     Reason.ROUTE_NOT_FOUND: ReasonInfo(404, "No route leads there."),
     Reason.METHOD_NOT_ALLOWED: ReasonInfo(405, "The route does not take this method."),
+    Reason.CONFLICT: ReasonInfo(409, "It is there already, or cannot be changed here."),
     Reason.REQUEST_TIMEOUT: ReasonInfo(408, "The request did not arrive in time.", closes=True),
     Reason.BODY_TOO_LARGE: ReasonInfo(
         413, "The body is larger than this route takes.", closes=True

@@ -27,10 +27,14 @@ from starlette.applications import Starlette
 
 from gateway.config.compile import compile_snapshot, make_verifier
 from gateway.config.load import Config
+from gateway.control.admin import ADMIN_ENDPOINTS, AdminServices, build_admin
+from gateway.control.admin_probes import OK, TRAFFIC
 from gateway.control.admin_token import AdminToken
 from gateway.control.app import ControlServices, build_control
+from gateway.control.guard import Guard, listener_names
 from gateway.desk import Desk, configured_key, make_desk, store_url, token_settings
 from gateway.errors import CredentialError
+from gateway.http1.names import NameTable
 from gateway.issuer.grants import Granter, Lifetimes
 from gateway.issuer.housekeeping import keep_store_tidy, keep_table_tidy
 from gateway.issuer.key_ring import KeyRing, ring_of
@@ -41,6 +45,9 @@ from gateway.issuer.revocation_table import RevocationTable
 from gateway.issuer.revocations import RevocationView
 from gateway.issuer.sync import StoreSync
 from gateway.policy.claims import Claims
+from gateway.policy.describe import describe_route
+from gateway.policy.peers import TrustedProxies
+from gateway.policy.routing import Router
 from gateway.proxy.answers import Fields
 from gateway.proxy.downstream import Downstream
 from gateway.proxy.sweeper import Sweeper
@@ -51,7 +58,10 @@ from gateway.store.keys import StoredKey
 
 BACKLOG: Final = 2048  # connections that wait to be accepted; uvicorn's default, nginx: 511
 DRAIN_S: Final = 30  # for what is in flight at SIGTERM; systemd gives 90 before it kills
+ADMIN_DRAIN_S: Final = 5  # for what operators have begun; their answers are small
 _ORPHAN_LOOK_S: Final = 0.25
+_DRAIN_LOOK_S: Final = 0.05
+_CONTACT_S: Final = 5.0  # the store is asked twice a second: ten times without an answer
 
 _clock: Final = time.time  # noqa: TID251 (the one place of the gateway that reads it)
 
@@ -128,6 +138,10 @@ async def open_worker(plan: WorkerPlan) -> AsyncIterator[Worker]:
         stack.callback(parts.worker.close)
         await stack.enter_async_context(_running(parts.duties()))
         parts.worker.sweeper.start()
+        await stack.enter_async_context(_noticing_drain(parts.drain))
+        if plan.admin_sockets:  # ends first of all here: uvicorn has drained the public listener
+            admin = parts.make_admin(passwords)
+            await stack.enter_async_context(_listening(admin, plan.admin_sockets))
         gc.collect()
         gc.freeze()  # what is here now lives as long as the process
         yield parts.worker
@@ -180,6 +194,55 @@ class _Parts:
         except CredentialError:
             return None
         return None if worker.revocations.is_revoked(verified, now_s) else verified.claims
+
+    def drain(self) -> None:
+        """Note that this worker is about to end."""
+        self.draining = True
+
+    def readiness(self) -> dict[str, str]:
+        """Return how the parts of this worker are, for ``/readyz``."""
+        now_s = _clock()
+        store = OK
+        if self.worker.revocations.is_stale(now_s):
+            store = "stale"  # requests with a token are refused
+        elif abs(now_s - self._table.contacts[0]) > _CONTACT_S:
+            store = "unreachable"
+        traffic = "draining" if self.draining else OK
+        return {"configuration": OK, "store": store, TRAFFIC: traffic}
+
+    def make_admin(self, passwords: PasswordChecker) -> Worker:
+        """Return what answers on the admin listener: its own endpoints, and no route."""
+        config, desk, worker = self._plan.config, self._desk, self.worker
+        listeners = config.settings.admin.listen if config.settings.admin is not None else ()
+        services = AdminServices(
+            users=desk.users,
+            sessions=desk.sessions,
+            revoker=desk.revoker,
+            keeper=desk.keeper,
+            hash_password=passwords.hash,
+            readiness=self.readiness,
+            routes=lambda: [describe_route(route) for route in worker.snapshot.routes],
+            clock=_clock,
+            guard=Guard(_admin_token(config), listener_names(each.host for each in listeners)),
+        )
+        snapshot = replace(
+            worker.snapshot,
+            router=Router(),
+            names=NameTable(credentials=[b"authorization"]),
+            places=(),
+            routes=(),
+            upstreams=(),
+            trusted_proxies=TrustedProxies(),
+            endpoints=ADMIN_ENDPOINTS,
+        )
+        return Worker(
+            snapshot,
+            build_admin(services),
+            clock=_clock,
+            date=worker.date,
+            sweeper=worker.sweeper,
+            revocations=worker.revocations,
+        )
 
     def duties(self) -> list[Any]:
         """Return the coroutines that run as long as the worker does."""
@@ -260,6 +323,32 @@ async def _running(duties: list[Any]) -> AsyncIterator[None]:
         for task in tasks:
             with suppress(asyncio.CancelledError):
                 await task
+
+
+@asynccontextmanager
+async def _listening(worker: Worker, sockets: tuple[socket.socket, ...]) -> AsyncIterator[None]:
+    """Answer on *sockets* too, beside uvicorn's; at the end, let what is begun be answered."""
+    loop = asyncio.get_running_loop()
+    connections: set[Downstream] = set()
+    servers = [
+        await loop.create_server(
+            lambda: Downstream(worker, connections), sock=listener, backlog=BACKLOG
+        )
+        for listener in sockets
+    ]
+    try:
+        yield
+    finally:
+        for server in servers:
+            server.close()
+        for connection in connections.copy():
+            connection.shutdown()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ADMIN_DRAIN_S):
+                while connections:  # noqa: ASYNC110 (a connection tells nobody when it ends)
+                    await asyncio.sleep(_DRAIN_LOOK_S)
+        for connection in connections.copy():
+            connection.abort()
 
 
 def _end_if_broken(task: asyncio.Task[None]) -> None:

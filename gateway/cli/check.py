@@ -10,9 +10,11 @@ from gateway.cli.loading import (
     ConfigPath,
     exit_on_config_errors,
     load,
+    look_at_store,
 )
 from gateway.cli.output import print_line
 from gateway.config.compile import find_warnings
+from gateway.config.secrets import ConfigWarning
 
 
 def check(
@@ -22,15 +24,21 @@ def check(
 ) -> None:
     """Check the configuration as start-up does, and warn of what is allowed but unwise.
 
-    Exit codes: 0, 1 (--strict and there are warnings), 2 (the configuration has errors).
+    The store is looked at, and left as it is: one that cannot be reached now is a warning.
+
+    Exit codes: 0, 1 (--strict and there are warnings), 2 (the configuration has errors, or the
+    store cannot be used with it).
     """
     with exit_on_config_errors():
         loaded = load(config)
+        store = look_at_store(loaded.config)
     warnings = find_warnings(loaded.config, loaded.snapshot)
+    if store.outage:
+        warnings.append(ConfigWarning(loaded.config.place("store"), store.outage))
     for warning in warnings:
         print_line(str(warning), style="yellow")
-    if loaded.key_is_ephemeral:
-        print_line("note: there is no signing key yet; the first start makes one")
+    if store.note:
+        print_line(f"note: {store.note}")
     snapshot = loaded.snapshot
     counts = f"routes: {len(snapshot.routes)}, upstreams: {len(snapshot.upstreams)}"
     noun = "warning" if len(warnings) == 1 else "warnings"

@@ -8,7 +8,13 @@ from typing import Annotated, Final
 
 import typer
 
-from gateway.cli.loading import DEFAULT_CONFIG, AsJson, ConfigPath, exit_on_config_errors, load
+from gateway.cli.loading import (
+    DEFAULT_CONFIG,
+    AsJson,
+    ConfigPath,
+    exit_on_config_errors,
+    load_with_keys,
+)
 from gateway.cli.output import print_heading, print_json, print_line, print_rows
 from gateway.errors import ProtocolError
 from gateway.policy.explain import Explanation, PlaceReport, explain_malformed
@@ -38,8 +44,8 @@ def explain(  # noqa: PLR0913 (one for each option: Typer reads the signature)
 ) -> None:
     """Tell what the gateway would do with a request, and why, without sending it anywhere.
 
-    The store is not asked: a token that has been revoked looks good here. Exits with 0 whether the
-    request would be forwarded or refused: either is an answer.
+    Of the store only the keys are read: a token that has been revoked looks good here. Exits with 0
+    whether the request would be forwarded or refused: either is an answer.
     """
     for text in (method, url, token, *(header or [])):
         if "\r" in text or "\n" in text:
@@ -49,7 +55,7 @@ def explain(  # noqa: PLR0913 (one for each option: Typer reads the signature)
             raise typer.BadParameter(f"'{text}' has no colon; write 'Name: value'")
     secure, received = compose_head(method, url, token, header or [])
     with exit_on_config_errors():
-        loaded = load(config)
+        loaded = load_with_keys(config)
     now_s = time.time()  # noqa: TID251 (the edge of the process: read here once, passed on)
     explanation = _explain(loaded.snapshot, received, _address(peer), secure=secure, now_s=now_s)
     if as_json:
@@ -57,11 +63,11 @@ def explain(  # noqa: PLR0913 (one for each option: Typer reads the signature)
         return
     _print(method, explanation)
     if any(check.detail == NOT_ASKED for check in explanation.checks):
-        print_heading("note: the store was not asked; if the token has been revoked, it is refused")
+        print_heading("note: revocations were not looked up; a token that was revoked is refused")
     if explanation.checks[0].name == "head" and not url.startswith("/") and not _is_url(url):
         print_heading("note: the URL begins neither with http:// nor with /; it was sent as it is")
     if loaded.key_is_ephemeral:
-        print_heading("note: there is no signing key yet, so that no token can verify")
+        print_heading(f"note: no token can verify: {loaded.why_no_key}")
 
 
 def _is_url(text: str) -> bool:

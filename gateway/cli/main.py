@@ -9,11 +9,14 @@ import typer
 from gateway.cli.check import check
 from gateway.cli.demo import demo
 from gateway.cli.explain import explain
+from gateway.cli.keys import keys_app
 from gateway.cli.passwords import hash_password
 from gateway.cli.routes import routes
 from gateway.cli.run import run
 from gateway.cli.schema import schema
+from gateway.cli.sessions import sessions_app
 from gateway.cli.token import token_app
+from gateway.cli.users import users_app
 
 _DISTRIBUTION: Final = "auth-gateway"
 
@@ -35,6 +38,9 @@ app.command(short_help="List the routes.")(routes)
 app.command(short_help="Tell what would become of a request, and why.")(explain)
 app.command(short_help="Print the configuration's JSON Schema.")(schema)
 app.command("hash-password", short_help="Make a hash for password_hash.")(hash_password)
+app.add_typer(users_app, name="users")
+app.add_typer(sessions_app, name="sessions")
+app.add_typer(keys_app, name="keys")
 app.add_typer(token_app, name="token")
 app.command(short_help="Show it all at work.")(demo)
 

@@ -8,6 +8,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 from rich.console import Console
@@ -29,12 +30,23 @@ _STYLES: Final = {
     "required": "green",
     "optional": "yellow",
     "none": "yellow",
+    "active": "green",
+    "disabled": "yellow",
+    "shadowed": "yellow",
+    "current": "green",
 }
 
 
 def visible(text: str) -> str:
     """Return *text* with its control characters as escapes, so that no terminal obeys them."""
     return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+
+
+def tell_moment(time_s: float | None) -> str:
+    """Return a time of the store as tables show it; one word, so that awk can count columns."""
+    if time_s is None:
+        return "-"
+    return datetime.fromtimestamp(int(time_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def print_heading(text: str) -> None:

@@ -10,8 +10,8 @@ from gateway.cli.loading import (
     load,
 )
 from gateway.cli.output import print_json, print_rows
-from gateway.policy.model import Auth, Route
-from gateway.policy.requirements import Requirement
+from gateway.policy.describe import describe_route
+from gateway.policy.model import Auth
 
 _HEADER = ("NAME", "HOSTS", "METHODS", "PATH", "AUTH", "REQUIRES", "UPSTREAM", "CLAIM HEADERS")
 
@@ -24,34 +24,6 @@ def routes(config: ConfigPath = DEFAULT_CONFIG, *, as_json: AsJson = False) -> N
         print_json(found)
     else:
         print_rows([_row(route) for route in found], header=_HEADER)
-
-
-def describe_route(route: Route) -> dict[str, Any]:
-    """Return a route, with all that it inherits, as JSON can carry it."""
-    return {
-        "name": route.name,
-        "hosts": list(route.hosts),
-        "methods": sorted(method.decode("ascii") for method in route.methods),
-        "path": route.path,
-        "auth": route.auth.value,
-        "require": describe_requirement(route.require),
-        "credentials": [str(place) for place in route.places],
-        "upstream": route.upstream.name,
-        "endpoints": [e.authority.decode("ascii") for e in route.upstream.endpoints],
-        "strip_prefix": route.strip_prefix.decode("ascii"),
-        "max_body_bytes": route.max_body_bytes,
-        "claim_headers": {header.name: header.claim for header in route.headers.headers},
-    }
-
-
-def describe_requirement(require: Requirement) -> dict[str, Any]:
-    """Return what a route demands beyond a verified token; what it does not name is left out."""
-    named = {
-        "roles": sorted(require.roles),
-        "scopes": sorted(require.scopes),
-        "claims": {path: list(wanted) for path, wanted in require.claims.items()},
-    }
-    return {kind: wanted for kind, wanted in named.items() if wanted}
 
 
 def _row(route: dict[str, Any]) -> list[str]:

@@ -26,10 +26,15 @@ _STORE_RETRY: Final = {"Retry-After": "1"}  # seconds: a busy or restarted datab
 log = logging.getLogger(__name__)
 
 
-def json_answer(content: Mapping[str, Any]) -> Response:
-    """Return a 200 with one JSON object."""
+def json_answer(
+    content: Mapping[str, Any],
+    status: int = HTTPStatus.OK,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return one JSON object."""
     body = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Response(body.encode("utf-8"), headers=_NO_STORE, media_type="application/json")
+    fields = {**_NO_STORE, **(headers or {})}
+    return Response(body.encode("utf-8"), status, fields, "application/json")
 
 
 def no_content() -> Response:

@@ -4,7 +4,7 @@ No middleware of ours: the data plane has bounded the body and made the decision
 reads what it needs, and ``answer_or_refuse`` is around every one of them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
@@ -71,17 +71,31 @@ def build_control(services: ControlServices) -> Starlette:
     )
 
 
-def build_app(table: tuple[tuple[str, str, Handler], ...]) -> Starlette:
+def build_app(table: Iterable[tuple[str, str, Handler]]) -> Starlette:
     """Build an app of rows of method, path and handler; whatever else is asked of it is refused."""
+    paths: dict[str, dict[str, Handler]] = {}
+    for method, path, handler in table:
+        paths.setdefault(path, {})[method] = answer_or_refuse(handler)
+    # One route per path: the router would take the first one's methods for all that there are.
     app = Starlette(
         routes=[
-            Route(path, answer_or_refuse(handler), methods=[method])
-            for method, path, handler in table
+            Route(path, _by_method(handlers), methods=list(handlers))
+            for path, handlers in paths.items()
         ],
         exception_handlers={HTTPException: refuse_misrouted},
     )
     app.router.redirect_slashes = False  # one path has one reading
     return app
+
+
+def _by_method(handlers: Mapping[str, Handler]) -> Handler:
+    """Return what hands a request to the handler of its method; HEAD follows GET."""
+
+    async def answer(request: Request) -> Response:
+        method = "GET" if request.method == "HEAD" else request.method
+        return await handlers[method](request)
+
+    return answer
 
 
 async def whoami(request: Request) -> Response:

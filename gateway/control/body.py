@@ -17,6 +17,9 @@ from gateway.policy.tokens import parse_json_object
 MAX_BODY_BYTES: Final = 64 * 1024  # DESIGN.md section 3; the data plane stops there too
 MAX_FORM_FIELDS: Final = 100
 
+_JSON: Final = "application/json"
+_FORM: Final = "application/x-www-form-urlencoded"
+
 # pct-encoded = "%" HEXDIG HEXDIG   -- RFC 3986 section 2.1; ``parse_qsl`` lets any other % stand
 _WELL_ESCAPED: Final = re.compile(r"[^%]*(?:%[0-9A-Fa-f]{2}[^%]*)*")
 _UTF8: Final = frozenset(("utf-8", "utf8"))
@@ -32,8 +35,31 @@ async def read_members(request: Request) -> Mapping[str, Any]:
     """
     _check_coding(request)
     media_type = _media_type(request)
+    if media_type not in (_JSON, _FORM):
+        raise ProtocolError(Reason.UNSUPPORTED_MEDIA_TYPE, f"Send {_JSON} or {_FORM}, in UTF-8.")
     body = await _read_body(request)
-    return _parse_json(body) if media_type == "application/json" else _parse_form(body)
+    return _parse_json(body) if media_type == _JSON else _parse_form(body)
+
+
+async def read_json_members(request: Request) -> Mapping[str, Any]:
+    """Return the members of the JSON object that a request carries; a form is no such object.
+
+    Raises:
+        ProtocolError: As ``read_members`` does.
+    """
+    check_json(request)
+    return _parse_json(await _read_body(request))
+
+
+def check_json(request: Request) -> None:
+    """Check that a request says that its body is JSON, as it is.
+
+    Raises:
+        ProtocolError: ``unsupported_media_type``.
+    """
+    _check_coding(request)
+    if _media_type(request) != _JSON:
+        raise ProtocolError(Reason.UNSUPPORTED_MEDIA_TYPE, f"Send {_JSON}, in UTF-8.")
 
 
 def _check_coding(request: Request) -> None:
@@ -43,7 +69,7 @@ def _check_coding(request: Request) -> None:
 
 
 def _media_type(request: Request) -> str:
-    """Return the media type without its parameters.
+    """Return the media type without its parameters; empty where it is in doubt, or not UTF-8.
 
     It is never guessed from the body: another site's page can have a browser send JSON as
     ``text/plain`` without asking first, but not as what it is (Fetch standard, CORS-safelisted
@@ -52,16 +78,7 @@ def _media_type(request: Request) -> str:
     values = request.headers.getlist("content-type")
     media_type, *parameters = (part.strip().lower() for part in "".join(values[:1]).split(";"))
     charsets = (p.removeprefix("charset=").strip('"') for p in parameters if p[:8] == "charset=")
-    if (
-        len(values) != 1
-        or media_type not in ("application/json", "application/x-www-form-urlencoded")
-        or not _UTF8.issuperset(charsets)
-    ):
-        raise ProtocolError(
-            Reason.UNSUPPORTED_MEDIA_TYPE,
-            "Send application/json or application/x-www-form-urlencoded, in UTF-8.",
-        )
-    return media_type
+    return media_type if len(values) == 1 and _UTF8.issuperset(charsets) else ""
 
 
 async def _read_body(request: Request) -> bytes:

@@ -102,6 +102,10 @@ class KeyKeeper:
                 return None
         return now_s + self._policy.ahead_s
 
+    def signs_from_s(self, waiting: KeyMark | StoredKey) -> float:
+        """Return when a key that waits will sign, if a gateway runs then."""
+        return waiting.created_at_s + self._policy.ahead_s
+
     async def advance(self, marks: list[KeyMark], now_s: float) -> bool:
         """Do what is due by now; return whether anything was.
 
@@ -123,7 +127,7 @@ class KeyKeeper:
     def _is_due(self, mark: KeyMark, now_s: float) -> bool:
         if mark.state is KeyState.NEXT:
             is_ours = mark.algorithm == self._policy.algorithm
-            return is_ours and now_s >= mark.created_at_s + self._policy.ahead_s
+            return is_ours and now_s >= self.signs_from_s(mark)
         return mark.verifies_until_s is not None and now_s >= mark.verifies_until_s
 
     def _make(self) -> NewKey:

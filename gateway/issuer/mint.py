@@ -70,29 +70,43 @@ class Minter:
         """Sign with another key of the same algorithm from now on."""
         self._key = key
 
-    def mint(self, user: User, *, session_id: str, now_s: float) -> AccessToken:
+    def mint(
+        self, user: User, *, session_id: str, now_s: float, lifetime_s: int | None = None
+    ) -> AccessToken:
         """Sign a token for *user*, valid from *now_s* (seconds since the epoch) on.
 
+        Args:
+            user: Whose.
+            session_id: What it ends with.
+            now_s: The time.
+            lifetime_s: Less than the configured one. Never more: what revokes a token is kept for
+                as long as the configured lifetime, and a token must not outlive it.
+
         Raises:
-            ValueError: The user's claims make a token that no gateway would take.
+            ValueError: The user's claims make a token that no gateway would take, or the lifetime
+                is none of those.
         """
-        claims = self._claims(user, session_id, int(now_s))
+        longest_s = self._settings.access_lifetime_s
+        lifetime_s = longest_s if lifetime_s is None else lifetime_s
+        if not 0 < lifetime_s <= longest_s:
+            raise ValueError(f"a token counts for 1 to {longest_s} seconds, not {lifetime_s}")
+        claims = self._claims(user, session_id, int(now_s), lifetime_s)
         payload = json.dumps(claims, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         key = self._key
         header = {"typ": "at+jwt", "kid": key.kid}  # PyJWT adds ``alg``
         text = self._jws.encode(payload.encode("utf-8"), key.private, key.algorithm, header)
         if len(text) > MAX_TOKEN_BYTES:
             raise ValueError(f"the token of user '{user.id}' is over {MAX_TOKEN_BYTES} bytes")
-        return AccessToken(text, self._settings.access_lifetime_s)
+        return AccessToken(text, lifetime_s)
 
-    def _claims(self, user: User, session_id: str, now_s: int) -> dict[str, Any]:
+    def _claims(self, user: User, session_id: str, now_s: int, lifetime_s: int) -> dict[str, Any]:
         settings = self._settings
         audience = settings.audience
         claims: dict[str, Any] = {
             "iss": settings.issuer,
             "sub": user.id,
             "aud": audience[0] if len(audience) == 1 else list(audience),
-            "exp": now_s + settings.access_lifetime_s,
+            "exp": now_s + lifetime_s,
             "iat": now_s,
             "nbf": now_s,
             "jti": make_id(),

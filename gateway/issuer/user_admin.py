@@ -28,6 +28,10 @@ class UnfitUserError(ValueError):
     """There cannot be such a user; says why, for the operator."""
 
 
+class NameTakenError(UnfitUserError):
+    """There is a user of this name already."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewUser:
     """A user that is not kept yet."""
@@ -59,7 +63,8 @@ class UserAdmin:
         """Keep a new user, with an id that never changes.
 
         Raises:
-            UnfitUserError: The name is taken, or is none.
+            NameTakenError: There is a user of this name, here or in the configuration file.
+            UnfitUserError: No user can have this name.
             StoreUnavailableError: See ``gateway.store.faults``.
         """
         user = StoredUser(
@@ -75,7 +80,7 @@ class UserAdmin:
         )
         async with self._store.write() as tx:
             if not await users.add(tx, user):
-                raise UnfitUserError("there is a user of this name already")
+                raise NameTakenError("there is a user of this name already")
         return user
 
     async def find(self, user_id: str) -> StoredUser | None:
@@ -87,6 +92,14 @@ class UserAdmin:
         """Return the user of that name, in whatever spelling it comes."""
         async with self._store.read() as tx:
             return await users.find_by_name(tx, canonical_username(username))
+
+    async def find_name(self, user_id: str) -> str | None:
+        """Return the name of the user of that id, in the store or in the configuration file."""
+        stored = await self.find(user_id)
+        if stored is not None:
+            return stored.username
+        user = self._file_users.find_by_id(user_id)
+        return None if user is None else user.username
 
     async def list_page(self, *, after: str = "", limit: int = 100) -> list[StoredUser]:
         """Return up to *limit* users in the order of their canonical names, from *after* on."""
@@ -128,10 +141,22 @@ class UserAdmin:
         The user's access tokens count no more, since they say the old ones; the sessions go on, and
         their next refresh gives tokens that say the new ones.
         """
+        return await self.change_grants(user_id, lambda _: grants, now_s)
+
+    async def change_grants(
+        self, user_id: str, change: Callable[[Grants], Grants], now_s: float
+    ) -> bool:
+        """Replace roles, scopes and attributes by what *change* makes of them, as ``set_grants``.
+
+        The user is held meanwhile: of two who change something at once, neither undoes the other's.
+        """
 
         async def work(tx: Writing) -> tuple[bool, list[Revocation]]:
-            if not await users.set_grants(tx, user_id, grants, now_s=now_s):
+            user = await users.hold(tx, user_id)
+            if user is None:
                 return False, []
+            old = Grants(roles=user.roles, scopes=user.scopes, attributes=user.attributes)
+            await users.set_grants(tx, user_id, change(old), now_s=now_s)
             return True, [self._revoker.of_user(user_id, now_s)]
 
         return await self._revoker.carry_out(work)
@@ -159,7 +184,7 @@ class UserAdmin:
         if not name.isprintable():
             raise UnfitUserError("a name has no control characters")
         if self.is_file_user(username):
-            raise UnfitUserError("the configuration file has a user of this name")
+            raise NameTakenError("the configuration file has a user of this name")
         return name
 
     async def _ending_all(

@@ -84,14 +84,18 @@ class Writing(Reading):
 
 
 class Store:
-    """One process's way to its database. Made by ``open_store`` in ``gateway.store.migrate``."""
+    """One process's way to its database.
+
+    Made by ``open_store`` in ``gateway.store.migrate``, or by ``looked_at`` in
+    ``gateway.store.look`` where it is only to be read.
+    """
 
     __slots__ = ("_engine", "_limits", "_turn", "_url")
 
-    def __init__(self, url: str, limits: StoreLimits) -> None:
+    def __init__(self, url: str, limits: StoreLimits, *, is_read_only: bool = False) -> None:
         self._url = url
         self._limits = limits
-        self._engine = _make_engine(url, limits)
+        self._engine = _make_engine(url, limits, is_read_only=is_read_only)
         # SQLite wakes waiting writers by chance. Within a process they queue here, in their order.
         self._turn = None if self.can_notify else asyncio.Lock()
 
@@ -184,12 +188,14 @@ class Store:
             self._turn.release()
 
 
-def _make_engine(url: str, limits: StoreLimits) -> AsyncEngine:
+def _make_engine(url: str, limits: StoreLimits, *, is_read_only: bool) -> AsyncEngine:
     deadline_s, connections = limits.deadline_s, limits.connections
     scheme = url.partition("://")[0]
     if scheme in _POSTGRESQL:  # read by asyncpg itself: it can name several hosts
         return postgres.make_engine(url, deadline_s=deadline_s, connections=connections)
     if scheme == "sqlite":
         parsed = make_url(url)
-        return sqlite_file.make_engine(parsed, deadline_s=deadline_s, connections=connections)
+        return sqlite_file.make_engine(
+            parsed, deadline_s=deadline_s, connections=connections, is_read_only=is_read_only
+        )
     raise UnfitStoreError("the store is neither SQLite nor PostgreSQL", _URL_CURE)

@@ -15,6 +15,7 @@ from gateway.store.tables import REVISION
 LOCK: Final = 0x67617465776179  # "gateway", for PostgreSQL's advisory locks go by a number
 # Another gateway may be at it: adding an index to a large table takes its time.
 _LIMITS: Final = StoreLimits(deadline_s=60.0, connections=1)
+_SCRIPTS: Final = "gateway.store:migrations"
 
 
 async def open_store(url: str, limits: StoreLimits | None = None) -> Store:
@@ -60,6 +61,24 @@ async def find_revision(store: Store) -> str | None:
         return None if found is None else str(found[0])
 
 
+def check_known(revision: str) -> None:
+    """Make sure that ``migrate`` can bring tables of that revision up to date.
+
+    Raises:
+        UnfitStoreError: They are of a newer version of the gateway, or of something else.
+    """
+    from alembic.config import Config  # noqa: PLC0415 (as below)
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", _SCRIPTS)
+    try:
+        ScriptDirectory.from_config(config).get_revision(revision)
+    except CommandError as error:
+        raise _foreign_tables(error) from None
+
+
 def _upgrade(connection: Connection) -> None:
     # Alembic takes a tenth of a second to import, which a start without a migration does not owe.
     from alembic import command  # noqa: PLC0415
@@ -67,12 +86,16 @@ def _upgrade(connection: Connection) -> None:
     from alembic.util import CommandError  # noqa: PLC0415
 
     config = Config()
-    config.set_main_option("script_location", "gateway.store:migrations")
+    config.set_main_option("script_location", _SCRIPTS)
     config.attributes["connection"] = connection
     try:
         command.upgrade(config, "head")
     except CommandError as error:
-        raise UnfitStoreError(
-            f"the tables of the store are not those of this version: {error}",
-            "run the newest version of the gateway that has used this store, or a newer one",
-        ) from None
+        raise _foreign_tables(error) from None
+
+
+def _foreign_tables(error: Exception) -> UnfitStoreError:
+    return UnfitStoreError(
+        f"the tables of the store are not those of this version: {error}",
+        "run the newest version of the gateway that has used this store, or a newer one",
+    )

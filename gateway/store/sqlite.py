@@ -13,6 +13,7 @@ import os
 import stat
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -25,40 +26,72 @@ BEGIN_OPTION: Final = "gateway_begin"  # execution option: DEFERRED (the default
 _FORBIDDEN_MODE: Final = stat.S_IRWXG | stat.S_IRWXO
 # Less than the deadline of the transaction, so that SQLite gives up first and says why.
 _BUSY_SHARE: Final = 0.8
+_MAGIC: Final = b"SQLite format 3\0"  # https://sqlite.org/fileformat2.html section 1.3.1
 
 
-def make_engine(url: URL, *, deadline_s: float, connections: int) -> AsyncEngine:
+def make_engine(
+    url: URL, *, deadline_s: float, connections: int, is_read_only: bool = False
+) -> AsyncEngine:
     """Return the engine of a SQLite file, which is made if it is not there.
 
     Args:
         url: ``sqlite:///relative/path`` or ``sqlite:////absolute/path``.
         deadline_s: How long a transaction may take; most of it is what SQLite waits for a lock.
         connections: How many may be open; each has a thread.
+        is_read_only: The file is not made, and no statement can change it.
 
     Raises:
-        UnfitStoreError: The URL names no file, or others than its owner may use the file.
-        StoreUnavailableError: The file cannot be made.
+        UnfitStoreError: The URL names no file, or others than its owner may use the file, or it is
+            no database.
+        StoreUnavailableError: The file cannot be made or read.
     """
-    if not url.database or url.database == ":memory:" or url.query:
-        raise UnfitStoreError(
-            "a SQLite store needs the path of a file and no parameters",
-            "write sqlite:///var/gateway.db, or four slashes before an absolute path",
-        )
-    path = Path(url.database)
-    with translated():
-        _make_file(path)
-    _check_mode(path)
+    path = path_of(url)
+    if not is_read_only:
+        with translated():
+            _make_file(path)
+    _check_file(path)
     engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=str(path)),
+        _existing(path) if is_read_only else URL.create("sqlite+aiosqlite", database=str(path)),
         # The driver begins no transactions of its own: what begins one, and how, is said below.
         connect_args={"timeout": deadline_s * _BUSY_SHARE, "isolation_level": None},
         pool_size=connections,
         max_overflow=0,
         hide_parameters=True,
     )
-    event.listen(engine.sync_engine, "connect", _on_connect)
+    event.listen(
+        engine.sync_engine, "connect", _on_connect_to_read if is_read_only else _on_connect
+    )
     event.listen(engine.sync_engine, "begin", _on_begin)
     return engine
+
+
+def path_of(url: URL) -> Path:
+    """Return the file that a SQLite URL names.
+
+    Raises:
+        UnfitStoreError: It names none.
+    """
+    if not url.database or url.database == ":memory:" or url.query:
+        raise UnfitStoreError(
+            "a SQLite store needs the path of a file and no parameters",
+            "write sqlite:///var/gateway.db, or four slashes before an absolute path",
+        )
+    return Path(url.database)
+
+
+def _existing(path: Path) -> URL:
+    """Return how the driver opens a file without making one.
+
+    Not ``mode=ro``: who opens a file so, and closes it last, leaves ``-wal`` and ``-shm`` behind.
+    """
+    database = f"file:{quote(str(path))}"
+    return URL.create("sqlite+aiosqlite", database=database, query={"mode": "rw", "uri": "true"})
+
+
+def _on_connect_to_read(connection: DBAPIConnection, _: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA query_only=ON")
+    cursor.close()
 
 
 def _on_connect(connection: DBAPIConnection, _: object) -> None:
@@ -100,6 +133,16 @@ def _make_directory(directory: Path) -> None:
     if not directory.is_dir():
         _make_directory(directory.parent)
         directory.mkdir(mode=0o700, exist_ok=True)
+
+
+def _check_file(path: Path) -> None:
+    _check_mode(path)
+    with translated(), path.open("rb") as file:
+        begins_with = file.read(len(_MAGIC))
+    if begins_with not in (b"", _MAGIC):
+        raise UnfitStoreError(
+            f"{path} is no SQLite database", "name another file, or remove this one"
+        )
 
 
 def _check_mode(path: Path) -> None:

@@ -16,6 +16,7 @@ from tests.kit.wire import Wire
 
 DEADLINE_S: Final = 60.0  # a process starts in half a second, on a busy machine in ten
 LISTENING: Final = "gateway: listening on http://127.0.0.1:"
+ADMIN: Final = "gateway: admin on http://127.0.0.1:"
 _CRASHES: Final = ("Traceback (most recent call last)", "Task exception was never retrieved")
 
 ISSUER: Final = "http://gateway.test"
@@ -117,7 +118,7 @@ class GatewayProcess:
     """One running gateway.
 
     Args:
-        document: Its configuration; ``listen`` should name port 0.
+        document: Its configuration; ``listen`` should name port 0, and so ``admin`` if it has it.
         folder: Where its file is written, and where it runs.
     """
 
@@ -134,7 +135,9 @@ class GatewayProcess:
             text=True,
         )
         self.port = 0
+        self.admin_port = 0 if "admin" in document else -1
         self.lines: list[str] = []  # of stderr
+        self._is_ending = False
         self._changed = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -177,13 +180,18 @@ class GatewayProcess:
         assert not any(crash in said for crash in _CRASHES), said
         assert self._process.poll() is None, f"the gateway died:\n{said}"
 
+    def terminate(self) -> None:
+        """Tell the process to end, and do not wait for it; ``stop`` does."""
+        self._is_ending = True
+        self._process.send_signal(signal.SIGTERM)
+
     def stop(self) -> None:
         """End the process: SIGTERM, and SIGKILL where that does not help.
 
         Raises:
             AssertionError: It printed a traceback, or had to be killed.
         """
-        died = self._process.poll() is not None
+        died = self._process.poll() is not None and not self._is_ending
         self._process.send_signal(signal.SIGTERM)
         try:
             self._process.wait(DEADLINE_S)
@@ -207,14 +215,17 @@ class GatewayProcess:
                 self.lines.append(line.rstrip("\n"))
                 if LISTENING in line:
                     self.port = int(line.partition(LISTENING)[2].split("/")[0].split()[0])
+                if ADMIN in line:
+                    self.admin_port = int(line.partition(ADMIN)[2])
                 self._changed.notify_all()
         with self._changed:
             self.port = self.port or -1
+            self.admin_port = self.admin_port or -1
             self._changed.notify_all()
 
     def _wait_until_listening(self) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self.port, DEADLINE_S)
+            self._changed.wait_for(lambda: self.port and self.admin_port, DEADLINE_S)
         if self.port > 0:
             return
         self._process.kill()

@@ -85,7 +85,7 @@ def test_people_get_sections(path: str) -> None:
     ):
         assert line in result.stdout.splitlines()
     assert "  Authorization: Bearer <redacted>" in result.stdout
-    assert "note: the store was not asked; if" in result.stdout
+    assert "note: revocations were not looked up; " in result.stdout
     assert token not in result.stdout
 
 

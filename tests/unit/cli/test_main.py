@@ -10,7 +10,10 @@ import pytest
 
 from tests.kit.gateway import configuration, run_command, write_configuration
 
-COMMANDS = ("run", "check", "routes", "explain", "schema", "hash-password", "token", "demo")
+COMMANDS = (
+    *("run", "check", "routes", "explain", "schema", "hash-password"),
+    *("users", "sessions", "keys", "token", "demo"),
+)
 
 
 def test_help_names_every_command_and_is_plain_in_a_pipe() -> None:

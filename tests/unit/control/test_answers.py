@@ -36,6 +36,16 @@ def test_every_reason_has_its_status_challenge_and_document(reason: Reason) -> N
     assert request.scope["state"]["reason"] is reason
 
 
+def test_an_answer_has_its_own_status_and_fields() -> None:
+    """Whatever they are, no cache may keep it."""
+    response = json_answer({"a": "\u00e9"}, 201, {"Location": "/a/1"})
+
+    assert (response.status_code, response.body) == (201, '{"a":"\u00e9"}'.encode())
+    assert response.headers["location"] == "/a/1"
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["content-type"] == "application/json"
+
+
 def test_a_request_without_an_id_is_answered_too() -> None:
     """Refusing must not depend on what the bridge forgot."""
     request = Request({"type": "http", "headers": []})

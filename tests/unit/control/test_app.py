@@ -1,10 +1,16 @@
 """The endpoints beside the login, and what is refused before any of them."""
 
+import asyncio
 import json
 from typing import Any, Final
 
+import httpx
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 
+from gateway.control.answers import Handler, json_answer
+from gateway.control.app import build_app
 from gateway.errors import Reason
 from gateway.policy.model import CONTROL_ENDPOINTS
 from gateway.policy.signature import ALGORITHMS
@@ -84,6 +90,34 @@ def test_a_wrong_method_is_told_the_right_ones(
     check_problem(response, 405, "method_not_allowed")
     assert response.headers["allow"] == allowed
     assert control.state["reason"] is Reason.METHOD_NOT_ALLOWED
+
+
+def test_each_method_of_a_path_has_its_handler() -> None:
+    """HEAD follows GET, in whatever order the rows stand; ``Allow`` names them all."""
+
+    def saying(word: str) -> Handler:
+        async def handler(_: Request) -> Response:
+            return json_answer({"said": word})
+
+        return handler
+
+    app = build_app(
+        (
+            ("DELETE", "/a/{id}", saying("delete")),
+            ("GET", "/b", saying("b")),
+            ("GET", "/a/{id}", saying("get")),
+        )
+    )
+
+    async def ask(method: str, path: str) -> httpx.Response:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://gw.test") as client:
+            return await client.request(method, path)
+
+    answers = {method: asyncio.run(ask(method, "/a/1")) for method in ("GET", "HEAD", "DELETE")}
+    assert [answer.json()["said"] for answer in answers.values()] == ["get", "get", "delete"]
+    assert asyncio.run(ask("PUT", "/a/1")).headers["allow"] == "DELETE, GET, HEAD"
+    assert asyncio.run(ask("DELETE", "/b")).headers["allow"] == "GET, HEAD"
 
 
 def test_head_is_taken_where_get_is(control: Control) -> None:

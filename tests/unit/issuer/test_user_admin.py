@@ -1,11 +1,13 @@
 """Users of the store, as operators change them."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
 from gateway.errors import Reason
-from gateway.issuer.user_admin import NewUser, UnfitUserError
+from gateway.issuer.user_admin import NameTakenError, NewUser, UnfitUserError
 from gateway.store.users import Grants
 from tests.kit.issuing import Issuing
 from tests.unit.issuer.fakes import NOW_S
@@ -43,8 +45,10 @@ async def test_a_name_that_cannot_be_is_refused(issuer: Issuing, username: str, 
     """With a sentence for the operator; nothing is kept."""
     await issuer.add_user("zoe")
 
-    with pytest.raises(UnfitUserError, match=fault):
+    with pytest.raises(UnfitUserError, match=fault) as caught:
         await issuer.users.add(NewUser(username=username, password_hash="x"), NOW_S)
+    is_taken = fault in ("already", "configuration file")
+    assert isinstance(caught.value, NameTakenError) == is_taken
     assert len(await issuer.users.list_page()) == 1
 
 
@@ -120,6 +124,32 @@ async def test_grants_are_replaced(issuer: Issuing) -> None:
     assert (kept.roles, kept.scopes, kept.attributes) == (("admin",), ("a:b",), {"plan": "pro"})
     assert not issuer.counts(grant)
     assert len(await issuer.sessions.list_of_user(user.id, NOW_S)) == 1
+
+
+async def test_two_who_change_grants_at_once_undo_nothing(issuer: Issuing) -> None:
+    """Each changes what is there when its turn comes, not what it saw before."""
+    user = await issuer.add_user()
+
+    async def give(role: str) -> bool:
+        def add(old: Grants) -> Grants:
+            return replace(old, roles=(*old.roles, role))
+
+        return await issuer.users.change_grants(user.id, add, NOW_S)
+
+    assert await asyncio.gather(*(give(f"r{n}") for n in range(5))) == [True] * 5
+    kept = await issuer.users.find(user.id)
+    assert kept is not None
+    assert sorted(kept.roles) == ["customer", "r0", "r1", "r2", "r3", "r4"]
+    assert not await issuer.users.change_grants("nobody", lambda old: old, NOW_S)
+
+
+async def test_a_name_is_found_by_the_id_of_tokens(issuer: Issuing) -> None:
+    """Of the store and of the configuration file."""
+    user = await issuer.add_user("Zoe")
+
+    assert await issuer.users.find_name(user.id) == "Zoe"
+    assert await issuer.users.find_name("aymen") == "aymen"
+    assert await issuer.users.find_name("zoe") is None
 
 
 async def test_a_name_is_unlocked_whoever_has_it(issuer: Issuing) -> None:

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from gateway.store import users
-from gateway.store.faults import StoreUnavailableError, UnfitStoreError
+from gateway.store.faults import UnfitStoreError
 from gateway.store.migrate import open_store
 from tests.unit.store.test_users import ALICE
 
@@ -45,13 +45,13 @@ async def test_something_else_than_a_file_is_refused(tmp_path: Path) -> None:
         await open_store(f"sqlite:///{tmp_path}")
 
 
-async def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
+async def test_a_file_that_is_no_database_is_unfit(tmp_path: Path) -> None:
     """Another program's file is not overwritten."""
     path = tmp_path / "notes.txt"
     path.write_text("not a database, and longer than a page header of SQLite has bytes" * 9)
     path.chmod(0o600)
 
-    with pytest.raises(StoreUnavailableError, match="not a database"):
+    with pytest.raises(UnfitStoreError, match="no SQLite database"):
         await open_store(f"sqlite:///{path}")
     assert path.read_text().startswith("not a database")
 

@@ -1,0 +1,40 @@
+"""The probes of the admin listener: whether this process turns, and whether it takes traffic.
+
+They ask for no token and no name, since orchestrators have neither; so they say no more than that.
+"""
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.control.answers import Handler, json_answer
+from gateway.errors import Reason
+
+OK: Final = "ok"
+TRAFFIC: Final = "traffic"  # the component that says whether new requests are wanted
+
+# What each component of a worker says of itself: "ok" or a short fixed text.
+Readiness = Callable[[], Mapping[str, str]]
+
+
+async def livez(_: Request) -> Response:
+    """``GET /livez``: that it answers at all is the answer."""
+    return json_answer({"status": "alive"})
+
+
+def readyz_handler(readiness: Readiness) -> Handler:
+    """Return ``GET /readyz``."""
+
+    async def readyz(request: Request) -> Response:
+        components = readiness()
+        if all(said == OK for said in components.values()):
+            return json_answer({"status": "ready", "components": components})
+        is_draining = components.get(TRAFFIC, OK) != OK
+        request.state.reason = Reason.DRAINING if is_draining else Reason.STORE_UNAVAILABLE
+        content = {"status": "not_ready", "components": components}
+        return json_answer(content, HTTPStatus.SERVICE_UNAVAILABLE)
+
+    return readyz
