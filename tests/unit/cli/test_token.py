@@ -60,7 +60,7 @@ def test_without_a_signing_key_it_is_not_verified(
     result = invoke("token", "inspect", mint(), "--config", str(write_keyless(tmp_path)))
 
     assert result.returncode == 0
-    assert result.stdout.startswith("not verified: this gateway has no signing key yet")
+    assert result.stdout.startswith("not verified: there is no signing key yet")
 
 
 @pytest.mark.parametrize("text", ["", "a.b", "!.!.!", "e30.W10.x", "e30.e30x.x", "\x1b.a.b"])
