@@ -145,3 +145,20 @@ def test_a_host_that_is_given_is_the_only_one() -> None:
     _, received = compose_head("GET", "/", "tok", ["host: x", "A: b"])
 
     assert received == (b"GET / HTTP/1.1\r\nAuthorization: Bearer tok\r\nhost: x\r\nA: b\r\n\r\n")
+
+
+def test_a_token_is_verified_with_the_keys_of_the_store(
+    tmp_path: Path, document: dict[str, Any]
+) -> None:
+    """As the running gateway would; without one the note says why none can."""
+    path = str(write_configuration(tmp_path, document))
+    token = invoke("token", "issue", "aymen", "--config", path).stdout.strip()
+    result = invoke("explain", "GET", "/p", "--token", token, "--config", path)
+    assert "forward" in result.stdout
+    assert "no token can verify" not in result.stdout
+
+    (tmp_path / "var" / "gateway.db").unlink()
+    result = invoke("explain", "GET", "/p", "--token", token, "--config", path)
+    assert "token_" in result.stdout
+    assert "note: no token can verify: there is no signing key yet" in result.stdout
+    assert not (tmp_path / "var" / "gateway.db").exists()
