@@ -1,4 +1,4 @@
-"""What one worker process is made of: the data plane, the control planes, and what follows the store.
+"""What one worker process is made of: data plane, control planes, and what follows the store.
 
 ``WorkerPlan`` says all that a worker needs and can be handed to another process; ``open_worker``
 builds it there. Whether it is the only process or one of many makes no difference here.
@@ -275,7 +275,7 @@ def _end_if_broken(task: asyncio.Task[None]) -> None:
 
 async def _end_with(parent_pid: int) -> None:
     """End this process when its parent is no more: orphans would keep the listener."""
-    while os.getppid() == parent_pid:
+    while os.getppid() == parent_pid:  # noqa: ASYNC110 (no event tells it)
         await asyncio.sleep(_ORPHAN_LOOK_S)
     os.kill(os.getpid(), signal.SIGTERM)
     await asyncio.Event().wait()

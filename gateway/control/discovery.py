@@ -1,4 +1,4 @@
-"""What verifiers and other programs ask of the gateway itself: its keys, and where its endpoints are.
+"""What programs ask of the gateway itself: its keys, and where its endpoints are.
 
 These are ``no-store`` like every answer here. Verifiers keep keys by their own rules; a copy in a
 shared cache between would only hold on to a key that has been taken back.

@@ -1,7 +1,9 @@
 """The tokens' life: who may log in, with which password, and what they get for it.
 
-Here live the users of the configuration file, passwords, the signing key and the minting of access
-tokens. Nothing here reads the clock (``now_s`` comes in as an argument) or knows of HTTP; verifying
-a token is the policy's work (``gateway.policy.tokens``), never done twice. One module signs
-(``mint``), one says who may hash when (``passwords``), one makes keys on the disk (``key_file``).
+One thing a module. Letting in: ``login`` (with ``accounts``, ``throttle``, ``passwords``), which
+begins sessions through ``grants``; ``mint`` signs. Ending: ``sessions`` and ``user_admin``, both
+through ``revoker``. What a worker knows: ``revocation_table`` and ``revocations``; ``key_ring``; and
+``sync``, which keeps both in step with the store. Nothing here reads the clock (the time comes in as
+an argument) or knows of HTTP; verifying a token is the policy's work (``gateway.policy.tokens``),
+never done twice.
 """

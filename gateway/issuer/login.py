@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from gateway.issuer import throttle
 from gateway.issuer.accounts import Accounts
-from gateway.issuer.passwords import PasswordChecker, PasswordsBusyError
 from gateway.issuer.grants import CheckedLogin, Grant, Granter, Visitor
+from gateway.issuer.passwords import PasswordChecker, PasswordsBusyError
 from gateway.issuer.throttle import Ticket, Wait
 from gateway.issuer.users import User
 from gateway.store.engine import Store

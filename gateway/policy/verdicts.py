@@ -90,14 +90,14 @@ def _verdicts(
             token, refused = serve.token, serve.refused
     except CredentialError as error:
         yield from _refused_credential(error, presented)
-        return
-    if token is None:
-        yield _without_token(judge.auth)
     else:
-        yield _found(presented)
-        yield from _accepted_token(refused, revocations)
-    if isinstance(judge, Route):
-        yield from _check_route(snapshot, judge, request, presented, token)
+        if token is None:
+            yield _without_token(judge.auth)
+        else:
+            yield _found(presented)
+            yield from _accepted_token(refused, revocations)
+        if isinstance(judge, Route):
+            yield from _check_route(snapshot, judge, request, presented, token)
 
 
 def _check_route(

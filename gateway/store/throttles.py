@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, and_, case, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, or_, select, tuple_, update
 
 from gateway.store.engine import Reading, Writing
 from gateway.store.tables import known_addresses, throttles
@@ -155,12 +155,17 @@ async def clear_user(tx: Writing, canonical_username: str) -> int:
 
 
 async def purge(tx: Writing, *, before_s: float) -> int:
-    """Delete the counters whose window began, and whose last failure was, before *before_s*."""
-    return await tx.execute(
-        delete(throttles).where(
-            throttles.c.window_from_s < before_s, throttles.c.last_failure_at_s < before_s
-        )
+    """Delete the counters whose window began, and whose last failure was, before *before_s*.
+
+    Those that a login holds are left for the next time: waiting for them, in whatever order they
+    come, could be waiting for each other.
+    """
+    old = throttles.c
+    over = select(old.kind, old.key_hash).where(
+        old.window_from_s < before_s, old.last_failure_at_s < before_s
     )
+    chosen = tuple_(old.kind, old.key_hash).in_(over.with_for_update(skip_locked=True))
+    return await tx.execute(delete(throttles).where(chosen))
 
 
 async def remember_address(

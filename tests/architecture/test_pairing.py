@@ -6,11 +6,12 @@ from typing import Final
 import pytest
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+_RUN_BY_INTEGRATION_TESTS: Final = ("__init__.py", "__main__.py", "process.py", "server.py")
 CORE: Final = sorted(
     path.relative_to(ROOT / "gateway")
     for pattern in ("*.py", "http1/*.py", "policy/*.py")
     for path in (ROOT / "gateway").glob(pattern)
-    if path.name not in ("__init__.py", "__main__.py", "server.py")  # run by integration tests
+    if path.name not in _RUN_BY_INTEGRATION_TESTS
 )
 
 

@@ -117,6 +117,11 @@ PATH_CASES: Final[tuple[PathCase, ...]] = (
     *_ambiguous("PATH-32", "/public/a?b?c#d"),
     # Of our own: an escape that needs none may hide a literal of some route.
     *_ambiguous("hidden-literal", "/%61dmin/x", "/%70ublic/x"),
+    *_ambiguous("hidden-own-path", "/%77hoami", "/.well-known/jwk%73.json", "/%73essions/x"),
+    PathCase("own-path", "/sessions/x", 401, "credential_missing"),
+    PathCase("own-path-any-method", "/sessions/x", 401, "credential_missing", "DELETE"),
+    PathCase("own-path-no-prefix-1", "/sessions/x/y", 404, "route_not_found"),
+    PathCase("own-path-no-prefix-2", "/.well-known/x", 404, "route_not_found"),
     PathCase("escaped-data", "/public/caf%C3%A9%20%41", 200),
     PathCase("percent-sign", "/public/100%25", 200),
     # Absolute form (A2, HOST-11 to HOST-13).

@@ -37,7 +37,7 @@ def test_tests_that_a_page_names_exist(page: Path) -> None:
     """A promise that points to its proof points to one that is there."""
     tests = _NAMED_TEST.findall(page.read_text("utf-8"))
 
-    assert [name for file, name in tests if f"\ndef {name}(" not in read(file)] == []
+    assert [name for file, name in tests if f"def {name}(" not in read(file)] == []
 
 
 def test_shell_blocks_name_targets_that_exist(page: Path) -> None:

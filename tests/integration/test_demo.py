@@ -33,7 +33,7 @@ def environment() -> Iterator[dict[str, str]]:
 
 
 def test_the_walk_is_as_told(environment: dict[str, str], tmp_path: Path) -> None:
-    """``--once`` exits with 0 after the walk; the signing key is made in the working directory."""
+    """``--once`` exits with 0 after the walk; the store is made in the working directory."""
     result = subprocess.run(
         [*COMMAND, "--once"],
         cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
@@ -42,7 +42,7 @@ def test_the_walk_is_as_told(environment: dict[str, str], tmp_path: Path) -> Non
     assert (result.returncode, result.stderr) == (0, "")
     assert "NOT AS TOLD" not in result.stdout
     assert result.stdout.endswith("Everything was as told.\n")
-    assert (tmp_path / "var" / "signing-key.pem").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "var" / "gateway.db").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

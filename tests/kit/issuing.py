@@ -114,9 +114,7 @@ async def issuing(
     table = RevocationTable.create(folder / "revocations", 64)
     table.stamp_contact(NOW_S)
     revoker = Revoker(store, table, token_lifetime_s=ACCESS_S + LEEWAY_S)
-    granter = Granter(
-        store, accounts, Minter(key_for("HS256"), SETTINGS), revoker, LIFETIMES
-    )
+    granter = Granter(store, accounts, Minter(key_for("HS256"), SETTINGS), revoker, LIFETIMES)
     passwords = PasswordChecker(hasher, threads=threads, waiting=waiting)
     try:
         yield Issuing(

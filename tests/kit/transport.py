@@ -2,10 +2,13 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
+from starlette.types import ASGIApp
+
 from gateway.policy.model import Snapshot, Upstream
-from gateway.policy.revoked import NoRevocations
+from gateway.policy.revoked import NoRevocations, Revocations
 from gateway.proxy.downstream import Downstream
 from gateway.proxy.sweeper import Sweeper
 from gateway.proxy.upstream import UpstreamConnection
@@ -83,16 +86,23 @@ class FakeTransport(asyncio.Transport):
 class Client:
     """A client connection of the gateway on a fake transport, with a clock that the test moves."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        *,
+        control: ASGIApp | None = None,
+        clock: Callable[[], float] = time.time,
+        revocations: Revocations | None = None,
+    ) -> None:
         self.sweeper = Sweeper()
         self.connections: set[Any] = set()
         self.worker = Worker(
             snapshot,
-            _no_control,
-            clock=time.time,
+            control or _no_control,
+            clock=clock,
             date=list,
             sweeper=self.sweeper,
-            revocations=NoRevocations(),
+            revocations=revocations or NoRevocations(),
         )
         self.transport = FakeTransport()
         self.protocol = Downstream(self.worker, self.connections)

@@ -100,24 +100,11 @@ def test_no_other_path_is_answered(control: Control, path: str) -> None:
     check_problem(control.ask("GET", "http://gw.test" + path), 404, "route_not_found")
 
 
-# Reserved already; their handlers come with the next changes, each of which takes its own out.
-COMING: Final = frozenset(
-    (
-        "/refresh",
-        "/logout",
-        "/sessions",
-        "/sessions/{id}",
-        "/introspect",
-        "/.well-known/oauth-authorization-server",
-    )
-)
-
-
 def test_the_endpoints_are_those_that_the_data_plane_hands_over(control: Control) -> None:
     """What the policy reserves is answered, and what is answered is reserved."""
     served = {getattr(route, "path", None) for route in control.app.routes}
 
-    assert served == {endpoint.path for endpoint in CONTROL_ENDPOINTS} - COMING
+    assert served == {endpoint.path for endpoint in CONTROL_ENDPOINTS}
 
 
 def test_a_problem_is_json_for_people_and_programs(control: Control) -> None:

@@ -8,7 +8,8 @@ from starlette.types import Message
 
 from gateway.control.body import MAX_BODY_BYTES, MAX_FORM_FIELDS, read_members
 from gateway.errors import ProtocolError, Reason
-from tests.unit.control.asking import FORM, JSON, PASSWORD, Control, check_problem, pieces
+from tests.kit.issuing import PASSWORD
+from tests.unit.control.asking import FORM, JSON, Control, check_problem, pieces
 
 LOGIN = b'{"username":"aymen","password":"canary-password"}'
 LOGIN_FORM = b"username=aymen&password=canary-password"

@@ -131,7 +131,7 @@ def test_too_many_logins_are_told_to_come_again() -> None:
 
 
 def test_throttled_logins_are_told_how_long(control: Control) -> None:
-    """THREATS AUTH-03, -05: 429 with ``Retry-After``, for a name that exists and one that does not."""
+    """THREATS AUTH-03, -05: 429 with ``Retry-After``, whether there is such a user or not."""
     for name in ("aymen", "canary-user"):
         answers = [control.log_in(as_json(username=name, password="wrong")) for _ in range(8)]
         check_problem(answers[0], 401, "login_failed")

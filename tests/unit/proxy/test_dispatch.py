@@ -1,5 +1,6 @@
 """gateway.proxy.dispatch."""
 
+import asyncio
 import logging
 
 import pytest
@@ -8,7 +9,9 @@ from gateway.errors import Reason
 from gateway.policy.model import Decision, Request, Respond, Snapshot
 from gateway.policy.revoked import NoRevocations, Revocations
 from gateway.proxy.dispatch import decide_or_refuse
-from tests.kit.policy import head, request, route, snapshot
+from tests.kit.policy import Told, bearer, head, request, route, snapshot
+from tests.kit.tokens import NOW_S, mint
+from tests.kit.transport import Client
 
 
 def test_an_unforeseen_error_is_a_refusal(caplog: pytest.LogCaptureFixture) -> None:
@@ -27,3 +30,25 @@ def test_an_unforeseen_error_is_a_refusal(caplog: pytest.LogCaptureFixture) -> N
     assert isinstance(decision, Respond)
     assert decision.reason is Reason.INTERNAL_ERROR
     assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("told", "status", "reason"),
+    [
+        pytest.param(Told("5f0c"), b"401", b"token_revoked", id="revoked"),
+        pytest.param(Told(stale=True), b"503", b"store_unavailable", id="stale"),
+    ],
+)
+def test_a_request_is_decided_by_what_the_worker_knows(
+    told: Told, status: bytes, reason: bytes
+) -> None:
+    """DESIGN.md section 8, guarantee 3: no service hears of it."""
+
+    async def main() -> bytes:
+        client = Client(snapshot(route("/p")), clock=lambda: NOW_S, revocations=told)
+        client.protocol.data_received(head("/p", bearer(mint())))
+        return client.transport.written
+
+    answer = asyncio.run(main())
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    assert b'"reason": "%b"' % reason in answer
