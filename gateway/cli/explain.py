@@ -12,6 +12,7 @@ from gateway.cli.loading import (
     DEFAULT_CONFIG,
     AsJson,
     ConfigPath,
+    Loaded,
     exit_on_config_errors,
     load_with_keys,
 )
@@ -62,6 +63,11 @@ def explain(  # noqa: PLR0913 (one for each option: Typer reads the signature)
         print_json({**explanation.as_dict(), "key_is_ephemeral": loaded.key_is_ephemeral})
         return
     _print(method, explanation)
+    _print_notes(loaded, explanation, url)
+
+
+def _print_notes(loaded: Loaded, explanation: Explanation, url: str) -> None:
+    """Say what the answer of the live gateway may depend on besides."""
     if any(check.detail == NOT_ASKED for check in explanation.checks):
         print_heading("note: revocations were not looked up; a token that was revoked is refused")
     if explanation.checks[0].name == "head" and not url.startswith("/") and not _is_url(url):

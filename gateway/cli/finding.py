@@ -45,8 +45,14 @@ def look_for_stored(path: Path, username: str) -> StoredUser:
         check_not_configured(config, username)
     except RefusalError as error:
         raise refused(error) from None
-    names = (user.username for user in config.settings.users)
-    raise refused(_no_such_user(username, names))
+    raise refused(_no_such_user(username, _configured_names(config)))
+
+
+def check_known_without_store(config: Config, username: str) -> None:
+    """Make sure that the name is one of the file, where there is no store yet; else exit with 1."""
+    names = _configured_names(config)
+    if canonical_username(username) not in map(canonical_username, names):
+        raise refused(_no_such_user(username, names))
 
 
 async def find_stored(opened: Opened, username: str) -> StoredUser:
@@ -91,9 +97,13 @@ def check_not_configured(config: Config, username: str) -> None:
 
 async def no_such_user(opened: Opened, username: str) -> RefusalError:
     """Return what to raise where nobody has that name; it names one that is like it."""
-    names = [user.username for user in opened.config.settings.users]
+    names = _configured_names(opened.config)
     names += [user.username for user in await list_users(opened.desk, _MAX_NAMES)]
     return _no_such_user(username, names)
+
+
+def _configured_names(config: Config) -> list[str]:
+    return [user.username for user in config.settings.users]
 
 
 def _no_such_user(username: str, names: Iterable[str]) -> RefusalError:

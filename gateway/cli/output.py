@@ -17,7 +17,8 @@ from rich.text import Text
 
 Row: TypeAlias = Sequence[str]
 
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+# And lone surrogates: bytes of an argument that are not UTF-8, which no stream can print.
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _COLUMN_GAP: Final = "  "
 _STYLES: Final = {
     "ok": "green",
@@ -39,7 +40,7 @@ _STYLES: Final = {
 
 def visible(text: str) -> str:
     """Return *text* with its control characters as escapes, so that no terminal obeys them."""
-    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+    return _CONTROL.sub(lambda match: _escape(ord(match[0])), text)
 
 
 def tell_moment(time_s: float | None) -> str:
@@ -47,6 +48,10 @@ def tell_moment(time_s: float | None) -> str:
     if time_s is None:
         return "-"
     return datetime.fromtimestamp(int(time_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _escape(number: int) -> str:
+    return f"\\x{number:02x}" if number <= 0xFF else f"\\u{number:04x}"  # noqa: PLR2004 (a byte)
 
 
 def print_heading(text: str) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from gateway.cli.finding import find_user
+from gateway.cli.finding import check_known_without_store, find_user
 from gateway.cli.loading import DEFAULT_CONFIG, AsJson, ConfigPath
 from gateway.cli.opening import HEARD, Opened, RefusalError, act, look
 from gateway.cli.output import print_json, print_line, print_rows, tell_moment
@@ -39,7 +39,9 @@ def list_all(
         names = await _names_of(opened, {session.user_id for session in found})
         return [_describe(session, names.get(session.user_id)) for session in found]
 
-    _, listed = look(config, work)
+    loaded, listed = look(config, work)
+    if listed is None and user:
+        check_known_without_store(loaded, user)
     if as_json:
         print_json(listed or [])
     else:

@@ -163,3 +163,20 @@ def test_a_url_that_is_neither_is_remarked_on(path: str, url: str, *, noted: boo
     assert told.returncode == 0
     assert "400 " in told.stdout
     assert ("begins neither with http:// nor with /" in told.stdout) == noted
+
+
+def test_a_token_is_verified_with_the_keys_of_the_store(
+    tmp_path: Path, document: dict[str, Any]
+) -> None:
+    """As the running gateway would; without one the note says why none can."""
+    path = str(write_configuration(tmp_path, document))
+    token = invoke("token", "issue", "aymen", "--config", path).stdout.strip()
+    result = invoke("explain", "GET", "/p", "--token", token, "--config", path)
+    assert "forward" in result.stdout
+    assert "no token can verify" not in result.stdout
+
+    (tmp_path / "var" / "gateway.db").unlink()
+    result = invoke("explain", "GET", "/p", "--token", token, "--config", path)
+    assert "token_" in result.stdout
+    assert "note: no token can verify: there is no signing key yet" in result.stdout
+    assert not (tmp_path / "var" / "gateway.db").exists()

@@ -8,6 +8,7 @@ from gateway.cli.output import align, print_error, print_json, print_rows, visib
 def test_control_characters_are_shown_not_sent() -> None:
     """Nothing that came from a network moves a terminal's cursor."""
     assert visible("a\x1b[2Jb\x9bc\r\n") == "a\\x1b[2Jb\\x9bc\\x0d\\x0a"
+    assert visible("\udcff\u20ac") == "\\udcff\u20ac"
 
 
 @pytest.mark.parametrize(

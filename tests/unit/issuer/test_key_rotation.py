@@ -88,6 +88,16 @@ async def test_one_rotation_at_a_time(store: Store) -> None:
     assert await _states(keeper) == ["current", "next"]
 
 
+async def test_a_key_that_waits_says_when_it_signs(store: Store) -> None:
+    """The same time as its rotation said."""
+    keeper = _keeper(store)
+    await keeper.open(NOW_S)
+    told_s = await keeper.rotate(NOW_S)
+    waiting = [key for key in await keeper.list_keys() if key.state is KeyState.NEXT]
+
+    assert [keeper.signs_from_s(key) for key in waiting] == [told_s]
+
+
 async def test_many_gateways_promote_once(store: Store) -> None:
     """Each sees that it is due; the database lets one do it."""
     keeper = _keeper(store)

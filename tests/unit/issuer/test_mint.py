@@ -162,6 +162,24 @@ def test_no_token_is_made_that_no_gateway_takes(attribute: object) -> None:
         mint(user, claims={"a": "a"})
 
 
+@pytest.mark.parametrize("lifetime_s", [1, LIFETIME_S])
+def test_a_token_can_count_for_less_time(lifetime_s: int) -> None:
+    """It says so, and so does what comes with it."""
+    minter = Minter(key_for("HS256"), settings_with())
+    token = minter.mint(USER, session_id="s-1", now_s=NOW_S, lifetime_s=lifetime_s)
+    _, claims = parts_of(token.text)
+
+    assert token.expires_in_s == claims["exp"] - claims["iat"] == lifetime_s
+
+
+@pytest.mark.parametrize("lifetime_s", [-1, 0, LIFETIME_S + 1])
+def test_no_token_outlives_its_revocation(lifetime_s: int) -> None:
+    """Revocations are kept for the configured lifetime, so nothing may count for longer."""
+    minter = Minter(key_for("HS256"), settings_with())
+    with pytest.raises(ValueError, match="1 to 1440 seconds"):
+        minter.mint(USER, session_id="s-1", now_s=NOW_S, lifetime_s=lifetime_s)
+
+
 def test_no_two_tokens_are_alike() -> None:
     """``jti`` names one token, also within one second and session."""
     assert len({parts_of(mint())[1]["jti"] for _ in range(100)}) == 100

@@ -1,6 +1,5 @@
 """Looking at a store that is there, is not, or is not what it should be."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -32,11 +31,11 @@ async def test_no_file_is_made_or_left(tmp_path: Path, sqlite_url: str) -> None:
     """Neither the database nor its companions."""
     async with looked_at(sqlite_url):
         pass
-    assert os.listdir(tmp_path) == []
+    assert _names(tmp_path) == []
     await (await open_store(sqlite_url)).close()
     async with looked_at(sqlite_url):
         pass
-    assert os.listdir(tmp_path / "var") == ["gateway.db"]
+    assert _names(tmp_path / "var") == ["gateway.db"]
 
 
 async def test_nothing_can_be_written(store_url: str) -> None:
@@ -104,6 +103,10 @@ async def test_a_path_below_a_file_cannot_be_reached(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     async with looked_at(f"sqlite:///{tmp_path}/file/gateway.db") as store:
         assert store is None
+
+
+def _names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
 
 
 async def _set_revision(url: str, revision: str) -> None:
