@@ -10,10 +10,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.kit.gateway import GatewayProcess, configuration
 from tests.kit.upstream import Upstream
 from tests.kit.wire import Barrier, Wire
+
+# How long an example takes, and how long it is made, depends on what else the machine does.
+settings.register_profile(
+    "gateway", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("gateway")
 
 # A shell that starts us in the background makes us ignore SIGINT; what we start would inherit it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -42,6 +49,7 @@ def shared_gateway(
     """The gateway of the threat tables."""
     document = configuration(shared_upstream.port)
     with GatewayProcess(document, tmp_path_factory.mktemp("gateway")) as process:
+        process.wait_for_first_hash()  # so that no test's look at its memory meets it
         yield process
 
 

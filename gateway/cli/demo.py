@@ -23,7 +23,7 @@ from gateway.cli.loading import DEFAULT_CONFIG, ConfigPath, exit_on_config_error
 from gateway.cli.output import print_error, print_heading, print_line
 from gateway.config.addresses import Address
 
-_START_DEADLINE_S: Final = 20.0  # both start in a second; a loaded CI machine takes its time
+_START_DEADLINE_S: Final = 60.0  # both start in a second; a loaded CI machine takes its time
 _STOP_DEADLINE_S: Final = 15.0
 _POLL_S: Final = 0.05
 _EXIT_FAILED: Final = 1

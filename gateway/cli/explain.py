@@ -50,6 +50,9 @@ def explain(  # noqa: PLR0913 (one for each option: Typer reads the signature)
     for text in (method, url, token, *(header or [])):
         if "\r" in text or "\n" in text:
             raise typer.BadParameter("no part of a request head can have a line break in it")
+    for text in header or []:
+        if ":" not in text:
+            raise typer.BadParameter(f"'{text}' has no colon; write 'Name: value'")
     secure, received = compose_head(method, url, token, header or [])
     with exit_on_config_errors():
         loaded = load_with_keys(config)
@@ -61,8 +64,14 @@ def explain(  # noqa: PLR0913 (one for each option: Typer reads the signature)
     _print(method, explanation)
     if any(check.detail == NOT_ASKED for check in explanation.checks):
         print_heading("note: revocations were not looked up; a token that was revoked is refused")
+    if explanation.checks[0].name == "head" and not url.startswith("/") and not _is_url(url):
+        print_heading("note: the URL begins neither with http:// nor with /; it was sent as it is")
     if loaded.key_is_ephemeral:
         print_heading(f"note: no token can verify: {loaded.why_no_key}")
+
+
+def _is_url(text: str) -> bool:
+    return _URL.fullmatch(os.fsencode(text)) is not None
 
 
 def compose_head(method: str, url: str, token: str, headers: list[str]) -> tuple[bool, bytes]:

@@ -43,6 +43,7 @@ class ResponseHead:
     __slots__ = (
         "bodiless",
         "chunked",
+        "closes",
         "content_length",
         "dated",
         "head",
@@ -59,6 +60,7 @@ class ResponseHead:
         self.content_length: int | None = None
         self.chunked = False
         self.keep_alive = keep_alive  # as far as the head says
+        self.closes = False  # it says so, which counts whatever it says besides
         # No body follows, whatever the fields say (RFC 9112 section 6.3).
         self.bodiless = status in (204, 304) or status < 200  # noqa: PLR2004 (1xx)
 
@@ -104,10 +106,9 @@ def _parse_status_line(line: bytes) -> tuple[int, bytes]:
 def _take_framing(response: ResponseHead, name: bytes, value: bytes) -> None:
     if name == b"connection":
         options = [option.strip(b" \t") for option in value.split(b",")]
-        if b"close" in options:
-            response.keep_alive = False
-        elif b"keep-alive" in options:
-            response.keep_alive = True
+        response.closes |= b"close" in options
+        response.keep_alive |= b"keep-alive" in options
+        response.keep_alive &= not response.closes
     elif name == b"content-length":
         if response.content_length is not None or _LENGTH.fullmatch(value) is None:
             raise UpstreamError(Reason.UPSTREAM_PROTOCOL)

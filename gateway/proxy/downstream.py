@@ -270,7 +270,7 @@ class Downstream(asyncio.Protocol):
             try:
                 head, data = self._heads.feed(data, snapshot)
             except ProtocolError as error:
-                self._refuse_head(error)
+                self._refuse_head(error, data)
                 return
             if head is None:
                 if self._state is IDLE:
@@ -362,12 +362,13 @@ class Downstream(asyncio.Protocol):
 
     # --- answers of our own ---
 
-    def _refuse_head(self, error: ProtocolError) -> None:
+    def _refuse_head(self, error: ProtocolError, data: bytes = b"") -> None:
+        heads, self._heads = self._heads, HeadReader()
         self._request = None
-        self._answer_refusal(Respond(error.reason, error.detail), unread=True)
-        self._heads = HeadReader()
+        respond = Respond(error.reason, error.detail)
+        self._answer_refusal(respond, unread=True, head_method=heads.asks_for_head(data))
 
-    def _answer_refusal(self, respond: Respond, *, unread: bool) -> None:
+    def _answer_refusal(self, respond: Respond, *, unread: bool, head_method: bool = False) -> None:
         """Write a whole answer and end the request; *unread*: more of it may still come."""
         request = self._request
         head = request.head if request is not None else None
@@ -381,7 +382,7 @@ class Downstream(asyncio.Protocol):
         request_id = request.request_id if request else self._worker.new_request_id()
         fields, body = refusal(respond, request_id)
         fields = [*self._worker.date(), *fields, *connection_fields(head, keep_alive=keep_alive)]
-        head_method = head is not None and head.method == b"HEAD"
+        head_method |= head is not None and head.method == b"HEAD"
         self.write(build_answer(respond.status, fields, body, head_method=head_method))
         if keep_alive:
             self.finish(keep_alive=True)

@@ -113,6 +113,10 @@ class HeadReader:
                 return read_request_head(head, snapshot), data[end + 4 :]
         return self._feed_piece(data, snapshot)
 
+    def asks_for_head(self, refused: bytes) -> bool:
+        """Whether the method of a head that was refused is HEAD; *refused*: its last bytes."""
+        return (self._buffer or refused).startswith(b"HEAD ")
+
     def _feed_piece(self, data: bytes, snapshot: Snapshot) -> tuple[RequestHead | None, bytes]:
         buffer = self._buffer
         if self._validator is None:
@@ -121,6 +125,8 @@ class HeadReader:
             if data in (b"", b"\r"):
                 buffer += data
                 return None, b""
+            if data[0] <= _SPACE:  # llhttp skips a bare CR or LF here
+                raise ProtocolError(Reason.BAD_REQUEST)
             self._validator = _Validator(httptools.HttpRequestParser)
         validator = self._validator
         known = len(buffer)
@@ -135,11 +141,11 @@ class HeadReader:
             return None, b""
         if not validator.done:
             raise ProtocolError(Reason.BAD_REQUEST)
-        head, rest = bytes(buffer[:length]), bytes(buffer[length:])
+        head = snapshot.parser.parse(bytes(buffer[:length]))
         self._buffer = bytearray()
         self._validator = None
         self._blank_lines = 0
-        return snapshot.parser.parse(head), rest
+        return head, bytes(buffer[length:])
 
     def _skip_blank_lines(self, data: bytes) -> bytes:
         # > a server that is expecting to receive and parse a request-line SHOULD ignore at least

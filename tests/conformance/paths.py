@@ -105,6 +105,7 @@ PATH_CASES: Final[tuple[PathCase, ...]] = (
     PathCase("PATH-25-preface", "*", 400, "bad_request", method="PRI", version="2.0"),
     PathCase("PATH-26-search", "/public/x", 501, "not_implemented", method="M-SEARCH"),
     PathCase("PATH-26-source", "/public/x", 501, "not_implemented", method="SOURCE"),
+    PathCase("PATH-26-query", "/public/x", 501, "not_implemented", method="QUERY"),
     PathCase("PATH-27-head", "/get", 200, method="HEAD"),
     PathCase("PATH-27-post", "/get", 405, "method_not_allowed", method="POST"),
     PathCase("PATH-28", "/admin", 401, "credential_missing", method="OPTIONS"),

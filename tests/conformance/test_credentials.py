@@ -7,9 +7,9 @@ Source: DESIGN.md sections 2 and 5; RFC 6750 section 2.
 
 import pytest
 
-from tests.kit.gateway import bearer, mint
+from tests.kit.gateway import GatewayProcess, bearer, mint
 from tests.kit.upstream import Upstream
-from tests.kit.wire import Wire, read_verdict
+from tests.kit.wire import Wire, read_verdict, replay
 
 HOST = b"Host: gw.test\r\n"
 
@@ -30,20 +30,20 @@ PLACES = [
 
 @pytest.mark.parametrize(("path", "fields"), PLACES)
 def test_a_credential_stays_with_the_gateway(
-    wire: Wire, upstream: Upstream, path: bytes, fields: bytes
+    gateway: GatewayProcess, upstream: Upstream, path: bytes, fields: bytes
 ) -> None:
     """HDR-31, DESIGN.md section 5, step 3: the service never sees the token, only the rest."""
     token = mint().encode()
-    wire.send(get(fields.replace(b"%b", token), path.replace(b"%b", token)))
+    sent = get(fields.replace(b"%b", token), path.replace(b"%b", token))
 
-    assert wire.read_response().status == 200
-    request = upstream.requests[0]
-    assert token not in request.head
-    assert request.header(b"x-user") == [b"alice"]
-    if b"Cookie" in fields:
-        assert request.header(b"cookie") == [b"app=1; b=2"]
-    if b"?" in path:
-        assert request.target == b"/p?a=b&c"
+    assert replay(gateway.port, sent) == {(200, "", False)}
+    for request in upstream.requests:
+        assert token not in request.head
+        assert request.header(b"x-user") == [b"alice"]
+        if b"Cookie" in fields:
+            assert request.header(b"cookie") == [b"app=1; b=2"]
+        if b"?" in path:
+            assert request.target == b"/p?a=b&c"
 
 
 @pytest.mark.parametrize(("path", "fields"), PLACES)
@@ -73,16 +73,64 @@ SEVERAL = [
 @pytest.mark.parametrize("path", [b"/p", b"/optional"])
 @pytest.mark.parametrize(("fields", "status"), SEVERAL)
 def test_one_request_has_one_credential(
-    wire: Wire, upstream: Upstream, fields: bytes, status: int, path: bytes
+    gateway: GatewayProcess, upstream: Upstream, fields: bytes, status: int, path: bytes
 ) -> None:
     """DESIGN.md section 2: two that differ, or one place used twice, are 400."""
     filled = fields.replace(b"%a", mint().encode()).replace(b"%b", mint(sub="bob").encode())
-    wire.send(get(filled, path))
+    verdicts = replay(gateway.port, get(filled, path))
+
+    reason = "several_credentials" if status == 400 else ""
+    assert {(verdict.status, verdict.reason) for verdict in verdicts} == {(status, reason)}
+    assert len(verdicts) == 1
+    assert bool(upstream.requests) == (status == 200)
+
+
+MISSPELT = [
+    pytest.param(
+        b"Authorization: Bearer %t, Bearer %t\r\n", 400, "credential_malformed", id="list"
+    ),
+    pytest.param(b"Authorization: Bearer  %t\r\n", 400, "credential_malformed", id="two-spaces"),
+    pytest.param(b"Authorization: Bearer\t%t\r\n", 400, "credential_malformed", id="tab"),
+    pytest.param(b"Authorization: Bearer %t x\r\n", 400, "credential_malformed", id="more"),
+    pytest.param(b"Authorization: Bearer\r\n", 400, "credential_malformed", id="no-token"),
+    pytest.param(b"Authorization: Bearer%t\r\n", 401, "credential_missing", id="no-space"),
+    pytest.param(b"Authorization: %t\r\n", 401, "credential_missing", id="no-scheme"),
+    pytest.param(b"Authorization: Basic YTpi\r\n", 401, "credential_missing", id="basic"),
+    pytest.param(b"Authorization:\r\n", 401, "credential_missing", id="nothing"),
+    pytest.param(b"access-token: Bearer %t\r\n", 400, "credential_malformed", id="scheme-too"),
+]
+
+
+@pytest.mark.parametrize(("fields", "status", "reason"), MISSPELT)
+def test_a_credential_is_spelled_in_one_way(
+    gateway: GatewayProcess, upstream: Upstream, fields: bytes, status: int, reason: str
+) -> None:
+    """JWT-28, RFC 6750 section 2.1: a scheme in any case, one space, one token."""
+    verdicts = replay(gateway.port, get(fields.replace(b"%t", mint().encode())))
+
+    assert {(verdict.status, verdict.reason) for verdict in verdicts} == {(status, reason)}
+    assert len(verdicts) == 1
+    assert upstream.byte_count == 0
+
+
+LONG = [
+    pytest.param(b"A" * 8193, 401, "token_malformed", id="8-kib-and-one"),
+    pytest.param(b"." * 30_000, 401, "token_malformed", id="30000-dots"),
+    pytest.param(b"A" * 65_536, 431, "headers_too_large", id="64-kib"),
+    pytest.param(b"A." * 500_000, 431, "headers_too_large", id="1-mib"),
+]
+
+
+@pytest.mark.parametrize(("token", "status", "reason"), LONG)
+def test_a_long_token_is_not_looked_into(
+    wire: Wire, upstream: Upstream, token: bytes, status: int, reason: str
+) -> None:
+    """JWT-26, J8: more than 8 KiB is refused before any of it is decoded."""
+    wire.send(get(b"Authorization: Bearer %b\r\n" % token))
 
     response = wire.read_response()
-    assert response.status == status
-    assert response.reason == ("several_credentials" if status == 400 else "")
-    assert len(upstream.requests) == (status == 200)
+    assert (response.status, response.reason) == (status, reason)
+    assert upstream.byte_count == 0
 
 
 def test_a_bad_credential_is_never_anonymous(wire: Wire, upstream: Upstream) -> None:

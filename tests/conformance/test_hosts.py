@@ -12,11 +12,11 @@ import pytest
 
 from gateway.policy.peers import TrustedProxies
 from tests.conftest import StartGateway
+from tests.kit.commands import invoke
 from tests.kit.gateway import (
     GatewayProcess,
     bearer,
     configuration,
-    run_command,
     write_configuration,
 )
 from tests.kit.upstream import Upstream
@@ -158,6 +158,33 @@ def test_a_trusted_proxy_is_believed(start_gateway: StartGateway, own_upstream: 
     assert request.header(b"x-request-id") == [b"theirs"]
 
 
+CHAINS = [
+    b"127.0.0.1, 6.6.6.6",  # IP-02-spoofed-first
+    b"unknown",  # IP-05-unknown
+    b"1.2.3.4:80",  # IP-05-port
+    b'"[::1]:5"',  # IP-05-quoted
+    b"1.2.3.4\tx",  # IP-05-tab
+    b", , ,",  # empty-items
+    b"",  # empty
+    b"\xff\xfe",  # high-bytes
+    b",".join([b"1.1.1.1"] * 3_500),  # IP-05-3500-entries
+]
+
+
+def test_whatever_a_trusted_proxy_says_the_peer_comes_last(
+    start_gateway: StartGateway, own_upstream: Upstream
+) -> None:
+    """IP-02, IP-05: no entry is an exception, and none displaces what the gateway knows."""
+    gateway = start_gateway(configuration(own_upstream.port, trusted_proxies=["127.0.0.1"]))
+    with Wire(gateway.port) as wire:
+        for chain in CHAINS:
+            wire.send(get(HOST + b"X-Forwarded-For: " + chain + b"\r\n"))
+            assert wire.read_response().status == 200
+
+            (seen,) = own_upstream.requests[-1].header(b"x-forwarded-for")
+            assert seen == (chain + b", 127.0.0.1").lstrip()
+
+
 def test_an_address_of_ipv4_in_ipv6_is_an_address_of_ipv4() -> None:
     """IP-04: on a dual-stack socket ``10.0.0.1`` looks like ``::ffff:10.0.0.1``."""
     proxies = TrustedProxies([ipaddress.ip_network("10.0.0.0/8")])
@@ -171,6 +198,6 @@ def test_not_everybody_can_be_trusted(tmp_path: Path, network: str) -> None:
     """IP-06: a configuration that believes every peer is refused."""
     path = write_configuration(tmp_path, configuration(9, trusted_proxies=[network]))
 
-    done = run_command("check", "--config", str(path))
+    done = invoke("check", "--config", str(path))
     assert done.returncode == 2
     assert "trusted_proxies" in done.stderr + done.stdout

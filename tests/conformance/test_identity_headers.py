@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from tests.conformance.claims import CLAIM_CASES, ClaimCase
 from tests.conftest import StartGateway
+from tests.kit.commands import invoke
 from tests.kit.gateway import (
     GatewayProcess,
     bearer,
     configuration,
-    run_command,
     write_configuration,
 )
 from tests.kit.upstream import Upstream
@@ -54,32 +55,25 @@ SPOOFS = [
 
 @pytest.mark.parametrize("fields", SPOOFS)
 def test_what_the_client_says_of_itself_is_replaced(
-    wire: Wire, upstream: Upstream, fields: bytes
+    gateway: GatewayProcess, upstream: Upstream, fields: bytes
 ) -> None:
     """HDR-01 to HDR-08: with a token, the service sees the token's claims and nothing beside."""
-    wire.send(get(fields + bearer() + fields))
+    verdicts = replay(gateway.port, get(fields + bearer() + fields))
 
-    assert wire.read_response().status == 200
-    identity = {n: v for n, v in upstream.requests[0].headers if spelled_like_identity(n)}
-    assert identity == {b"X-User": b"alice", b"X-User-Roles": b"user", b"X-User-Plan": b"free"}
-    assert sum(map(spelled_like_identity, upstream.requests[0].names)) == 3
+    assert verdicts == {(200, "", False)}
+    for request in upstream.requests:
+        identity = {n: v for n, v in request.headers if spelled_like_identity(n)}
+        assert identity == {b"X-User": b"alice", b"X-User-Roles": b"user", b"X-User-Plan": b"free"}
+        assert sum(map(spelled_like_identity, request.names)) == 3
 
 
 @pytest.mark.parametrize("path", [b"/public", b"/optional"])
 @pytest.mark.parametrize("fields", SPOOFS)
 def test_what_the_client_says_of_itself_is_dropped(
-    wire: Wire, upstream: Upstream, fields: bytes, path: bytes
+    gateway: GatewayProcess, upstream: Upstream, fields: bytes, path: bytes
 ) -> None:
     """HDR-02: without a token there is no identity at all, not even a default."""
-    wire.send(get(fields, path))
-
-    assert wire.read_response().status == 200
-    assert not any(map(spelled_like_identity, upstream.requests[0].names))
-
-
-def test_a_spoof_is_dropped_however_it_is_cut(gateway: GatewayProcess, upstream: Upstream) -> None:
-    """SMG-58 for HDR-02 and HDR-05: no cut lets a name through."""
-    verdicts = replay(gateway.port, get(b"X-User: admin\r\nx_user: root\r\n", b"/public"))
+    verdicts = replay(gateway.port, get(fields, path))
 
     assert verdicts == {(200, "", False)}
     names = {name for request in upstream.requests for name in request.names}
@@ -105,6 +99,27 @@ def test_a_user_agent_is_no_credential(wire: Wire, upstream: Upstream) -> None:
     for agent in (b"GoogleHC/1.0", b"kube-probe/1.30"):
         wire.send(get(b"User-Agent: " + agent + b"\r\n"))
         assert wire.read_response().reason == "credential_missing"
+    assert upstream.byte_count == 0
+
+
+BELIEVED_BY_OTHERS = [
+    b"X-Gw-Verified: 1",
+    b"X-Gateway-User: alice",
+    b"X-Authenticated: true",
+    b"X-Envoy-Internal: true",
+    b"X-Middleware-Subrequest: middleware:middleware:middleware",
+    b"X-Forwarded-User: alice",
+    b"X-Auth-Request-User: alice",
+    b"Remote-User: alice",
+]
+
+
+@pytest.mark.parametrize("line", BELIEVED_BY_OTHERS)
+def test_no_field_stands_for_a_token(wire: Wire, upstream: Upstream, line: bytes) -> None:
+    """HDR-18: there is no internal header (CVE-2024-45806, CVE-2025-29927); only a token counts."""
+    wire.send(get(line + b"\r\n"))
+
+    assert wire.read_response().reason == "credential_missing"
     assert upstream.byte_count == 0
 
 
@@ -164,6 +179,23 @@ def test_a_claim_is_carried_in_one_way(
     assert upstream.requests[0].header(name) == values
 
 
+@pytest.mark.parametrize("case", CLAIM_CASES, ids=lambda case: case.id)
+def test_a_claim_becomes_one_value_or_refuses_the_request(
+    wire: Wire, upstream: Upstream, case: ClaimCase
+) -> None:
+    """HDR-21 to HDR-27: the rows that the core is asked for, on sockets."""
+    wire.send(get(b"%b: spoofed\r\n" % case.header.encode() + bearer(**case.claims)))
+
+    response = wire.read_response()
+    assert (response.status, response.reason) == (case.status, case.reason or "")
+    if case.status == 200:
+        expected = [] if case.value is None else [case.value]
+        assert upstream.requests[0].header(case.header.lower().encode()) == expected
+        assert upstream.requests[0].header(b"x-role") == []
+    else:
+        assert upstream.byte_count == 0
+
+
 def test_all_claims_fit_into_one_field(wire: Wire, upstream: Upstream) -> None:
     """``claim: "*"`` with base64url-json carries every claim, and nothing else."""
     wire.send(get(bearer(email="é\r\n"), b"/claims"))
@@ -185,7 +217,7 @@ def test_a_claim_cannot_become_framing(tmp_path_factory: pytest.TempPathFactory,
     document = configuration(9, claim_headers={name: "sub"})
     path = write_configuration(tmp_path_factory.mktemp("bad"), document)
 
-    done = run_command("check", "--config", str(path))
+    done = invoke("check", "--config", str(path))
     assert done.returncode == 2
     assert name in done.stderr + done.stdout
 
@@ -197,7 +229,7 @@ def test_two_names_that_are_one_cannot_both_be_set(
     document = configuration(9, claim_headers={"X-User-Id": "user-id", "X-USER-ID": "user_id"})
     path = write_configuration(tmp_path_factory.mktemp("bad"), document)
 
-    assert run_command("check", "--config", str(path)).returncode == 2
+    assert invoke("check", "--config", str(path)).returncode == 2
 
 
 def test_odd_names_pass_only_when_the_file_says_so(

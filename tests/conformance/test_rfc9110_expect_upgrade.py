@@ -110,7 +110,7 @@ def test_an_offer_to_upgrade_is_an_ordinary_request(
     *,
     in_one_segment: bool,
 ) -> None:
-    """SMG-36 to SMG-38, SMG-40: the body arrives whole, is no request, and nothing is upgraded."""
+    """SMG-36, SMG-37, SMG-38, SMG-40: the body arrives whole and is no request; no upgrade."""
     offer = b"Connection: Upgrade, HTTP2-Settings, keep-alive\r\nUpgrade: h2c\r\n"
     settings = b"HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n"
     head = b"POST /p HTTP/%b\r\n" % version + HOST + bearer() + offer + settings + framing

@@ -60,6 +60,9 @@ HEADS = [
     pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", BAD, id="tls-client-hello"),
     pytest.param(b"GET /public HTTP/1.1\n" + HOST + b"\r\n", BAD, id="SMG-24-lf-in-request-line"),
     pytest.param(b"GET /public HTTP/1.1\r" + HOST + b"\r\n", BAD, id="SMG-24-cr-in-request-line"),
+    pytest.param(b"\n" + get(), BAD, id="lf-before-request-line"),
+    pytest.param(b"\r\n\n" + get(), BAD, id="lf-behind-empty-line"),
+    pytest.param(b"\r" + get(), BAD, id="cr-before-request-line"),
     # -- fields
     pytest.param(get(b"X-A: a\nX-B: b\r\n"), BAD, id="SMG-24-lf-in-fields"),
     pytest.param(get(b"X-A: a\rX-B: b\r\n"), BAD, id="SMG-24-cr-in-value"),
@@ -217,6 +220,30 @@ def test_what_has_no_end_is_cut_off(
     assert verdict.status in (400, 414, 431)
     assert verdict.closed
     assert not any(request.complete for request in upstream.requests)
+
+
+HEAD_REFUSED = [
+    pytest.param(get(line=b"HEAD /public//x HTTP/1.1"), (400, "", True), id="path"),
+    pytest.param(get(line=b"HEAD /public HTTP/2.0"), (505, "", True), id="version"),
+    pytest.param(b"HEAD /public HTTP/1.1\r\n\r\n", (400, "", True), id="no-host"),
+    pytest.param(get(b"X-A : a\r\n", line=b"HEAD /public HTTP/1.1"), (400, "", True), id="field"),
+    pytest.param(get(line=b"HEAD /p HTTP/1.1"), (401, "", False), id="no-token"),
+    pytest.param(get(line=b"HEAD /none HTTP/1.1"), (404, "", False), id="no-route"),
+]
+
+
+@pytest.mark.parametrize(("request_bytes", "verdict"), HEAD_REFUSED)
+def test_a_refusal_of_head_has_no_body(
+    gateway: GatewayProcess,
+    upstream: Upstream,
+    request_bytes: bytes,
+    verdict: tuple[int, str, bool],
+) -> None:
+    """RFC 9110 section 9.3.2: no content in answer to HEAD, not even behind the last answer."""
+    verdicts = replay(gateway.port, request_bytes, method=b"HEAD")
+
+    assert verdicts == {verdict}
+    assert upstream.byte_count == 0
 
 
 def test_an_http10_request_needs_no_host(gateway: GatewayProcess, upstream: Upstream) -> None:

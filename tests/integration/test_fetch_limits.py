@@ -119,10 +119,10 @@ def hasty_upstream() -> Iterator[Upstream]:
 def hasty(hasty_upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of a gateway that waits for nobody."""
     limits = {
-        "head_timeout": "300ms",
-        "idle_timeout": "300ms",
-        "body_timeout": "300ms",
-        "write_timeout": "300ms",
+        "head_timeout": "500ms",
+        "idle_timeout": "500ms",
+        "body_timeout": "500ms",
+        "write_timeout": "500ms",
     }
     document = configuration(hasty_upstream.port, limits=limits)
     with GatewayProcess(document, Path(tmp_path_factory.mktemp("hasty"))) as process:

@@ -25,7 +25,7 @@ from tests.kit.script import (
     tell,
     wait_for,
 )
-from tests.kit.upstream import Upstream, refused_port
+from tests.kit.upstream import RefusedPort, Upstream
 from tests.kit.wire import Barrier, TruncatedError, Wire
 
 HOST: Final = b"Host: gw.test\r\n"
@@ -79,7 +79,7 @@ def _send_until_it_begins(wire: Wire, data: bytes, upstream: Upstream, *steps: S
     begun = threading.Event()
     upstream.play(tell(begun), *steps, await_end)
     wire.send(data)
-    assert begun.wait(10)
+    assert begun.wait(30)
 
 
 def _in_a_download(wire: Wire, upstream: Upstream) -> None:
@@ -122,7 +122,7 @@ def test_a_thousand_resets_at_every_stage_leave_nothing(
         _before(
             own_upstream,
             upstream={"max_connections": LEASES},
-            limits={"upstream_wait": "10s"},  # half a client is given up after a second
+            limits={"upstream_wait": "30s"},  # half a client is given up after a second
         )
     )
     for stage in STAGES:
@@ -236,7 +236,11 @@ def test_waiting_requests_outlive_the_connection_that_they_wait_for(
     start_gateway: StartGateway, own_upstream: Upstream
 ) -> None:
     """The only connection dies: one request is lost with it, the others get the next one."""
-    gateway = start_gateway(configuration(own_upstream.port, upstream={"max_connections": 1}))
+    gateway = start_gateway(
+        configuration(
+            own_upstream.port, upstream={"max_connections": 1}, limits={"upstream_wait": "30s"}
+        )
+    )
     released = threading.Event()
     own_upstream.play(wait_for(released), close)
     wires = [Wire(gateway.port) for _ in range(20)]
@@ -255,31 +259,34 @@ def test_waiting_requests_outlive_the_connection_that_they_wait_for(
 
 def test_waiting_requests_are_refused_when_nobody_listens(start_gateway: StartGateway) -> None:
     """More requests than connections may be tried at once: each has its answer, none hangs."""
-    gateway = start_gateway(configuration(refused_port(), upstream={"max_connections": 2}))
-    wires = [Wire(gateway.port) for _ in range(100)]
-    for wire in wires:
-        wire.send(GET)
+    with RefusedPort() as refused:
+        gateway = start_gateway(
+            configuration(
+                refused.port, upstream={"max_connections": 2}, limits={"upstream_wait": "30s"}
+            )
+        )
+        wires = [Wire(gateway.port) for _ in range(100)]
+        for wire in wires:
+            wire.send(GET)
 
-    assert {wire.read_response().reason for wire in wires} == {"upstream_unreachable"}
-    for wire in wires:
-        wire.close()
+        assert {wire.read_response().reason for wire in wires} == {"upstream_unreachable"}
+        for wire in wires:
+            wire.close()
 
 
 def test_a_service_that_comes_up_is_found(start_gateway: StartGateway) -> None:
     """Refused at first; nothing of that is remembered."""
-    port = refused_port()
-    gateway = start_gateway(configuration(port))
-    with Wire(gateway.port) as wire:
+    with RefusedPort() as refused, Wire(start_gateway(configuration(refused.port)).port) as wire:
         wire.send(GET)
         assert wire.read_response().status == 502
-        with socket.create_server(("127.0.0.1", port)) as listener:
-            wire.send(GET)
-            with listener.accept()[0] as service:
-                head = b""
-                while not head.endswith(b"\r\n\r\n"):  # an answer to no request is no answer
-                    head += service.recv(65536)
-                service.sendall(OK)
-                assert wire.read_response().status == 200
+        refused.sock.listen()
+        wire.send(GET)
+        with refused.sock.accept()[0] as service:
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):  # an answer to no request is no answer
+                head += service.recv(65536)
+            service.sendall(OK)
+            assert wire.read_response().status == 200
 
 
 # --- slow sides, short deadlines ---
@@ -309,8 +316,8 @@ def test_a_service_that_does_not_read_is_given_up(
     """The client is not to blame for a body that is not taken: 504, not 408."""
     document = configuration(
         own_upstream.port,
-        upstream={"response_timeout": "1s"},
-        limits={"body_timeout": "200ms"},
+        upstream={"response_timeout": "3s"},
+        limits={"body_timeout": "1s"},
     )
     for route in document["routes"]:
         route["max_body"] = "1GiB"

@@ -92,7 +92,7 @@ def both(service: str, front: str) -> tuple[str, str]:
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
     """A client that believes no proxy of the environment."""
-    with httpx.Client(trust_env=False, timeout=20) as client:
+    with httpx.Client(trust_env=False, timeout=60) as client:
         yield client
 
 
@@ -183,6 +183,13 @@ SAME = [
     pytest.param("POST", "/upload", b"a" * 300_000, id="upload"),
     pytest.param("GET", "/events?count=2&interval=0", None, id="events"),
     pytest.param("OPTIONS", "/products", None, id="options"),
+    pytest.param("POST", "/products", b'{"name": ""}', id="no-product"),
+    pytest.param("PUT", "/upload", b"", id="empty-upload"),
+    pytest.param("GET", "/slow?seconds=0.01", None, id="slow"),
+    pytest.param("GET", "/slow?seconds=x", None, id="bad-query"),
+    pytest.param("GET", "/download?bytes=0", None, id="empty-download"),
+    pytest.param("HEAD", "/download?bytes=100000", None, id="head-of-a-download"),
+    pytest.param("GET", "/products/%C3%A9?a=%20&b", None, id="escapes"),
 ]
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import StartGateway
 from tests.kit.gateway import configuration
 from tests.kit.script import OK, await_end, close, echo, reset, respond, send, tell, wait_for
-from tests.kit.upstream import Upstream, refused_port
+from tests.kit.upstream import RefusedPort, Upstream
 from tests.kit.wire import Barrier, Wire
 
 HOST = b"Host: gw.test\r\n"
@@ -130,14 +130,14 @@ def test_connections_are_bounded_and_so_is_the_wait(
         configuration(
             own_upstream.port,
             upstream={"max_connections": 1},
-            limits={"upstream_wait": "300ms"},
+            limits={"upstream_wait": "1s"},
         )
     )
     begun, released = threading.Event(), threading.Event()
     own_upstream.play(tell(begun), wait_for(released), echo)
     with Wire(gateway.port) as first, Wire(gateway.port) as second, Wire(gateway.port) as third:
         first.send(GET)
-        assert begun.wait(10)
+        assert begun.wait(30)
         second.send(GET)
         refused = second.read_response()
         third.send(GET)
@@ -154,12 +154,16 @@ def test_a_client_that_leaves_the_queue_leaves_its_turn(
     start_gateway: StartGateway, own_upstream: Upstream
 ) -> None:
     """A waiter that is gone gets no connection, and the next one in line does."""
-    gateway = start_gateway(configuration(own_upstream.port, upstream={"max_connections": 1}))
+    gateway = start_gateway(
+        configuration(
+            own_upstream.port, upstream={"max_connections": 1}, limits={"upstream_wait": "30s"}
+        )
+    )
     begun, released = threading.Event(), threading.Event()
     own_upstream.play(tell(begun), wait_for(released), echo)
     with Wire(gateway.port) as first, Wire(gateway.port) as gone, Wire(gateway.port) as third:
         first.send(GET)
-        assert begun.wait(10)
+        assert begun.wait(30)
         gone.send(GET.replace(b"/public", b"/public/gone"))
         gone.reset()
         with Barrier(gateway.port) as barrier:
@@ -173,8 +177,7 @@ def test_a_client_that_leaves_the_queue_leaves_its_turn(
 
 def test_a_refused_connection_is_502(start_gateway: StartGateway) -> None:
     """Nobody listens where the service should be; the client's connection lives on."""
-    gateway = start_gateway(configuration(refused_port()))
-    with Wire(gateway.port) as wire:
+    with RefusedPort() as refused, Wire(start_gateway(configuration(refused.port)).port) as wire:
         for _ in range(2):
             wire.send(GET)
             response = wire.read_response()

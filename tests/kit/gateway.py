@@ -12,7 +12,9 @@ from typing import Any, Final, Self
 import jwt
 import yaml
 
-DEADLINE_S: Final = 60.0  # several workers on a loaded machine take a third of it to start
+from tests.kit.wire import Wire
+
+DEADLINE_S: Final = 60.0  # a process starts in half a second, on a busy machine in ten
 LISTENING: Final = "gateway: listening on http://127.0.0.1:"
 ADMIN: Final = "gateway: admin on http://127.0.0.1:"
 _CRASHES: Final = ("Traceback (most recent call last)", "Task exception was never retrieved")
@@ -71,6 +73,8 @@ def configuration(port: int, **changes: Any) -> dict[str, Any]:
             "X-User-Plan": {"claim": "org.plan", "default": "free"},
             "X-User-Extra": "extra",
         },
+        # A head that is sent byte by byte, each behind a barrier, takes a busy machine seconds.
+        "limits": {"head_timeout": "60s"},
         "upstreams": {"raw": upstream},
         "routes": [
             _route("/p/**"),
@@ -149,6 +153,17 @@ class GatewayProcess:
     def pid(self) -> int:
         """The id of the process."""
         return self._process.pid
+
+    def wait_for_first_hash(self) -> None:
+        """Return when the dummy for unknown users is hashed: it takes 64 MiB for a moment."""
+        body = b'{"username": "nobody", "password": "x"}'
+        with Wire(self.port) as wire:
+            wire.send(
+                b"POST /authenticate HTTP/1.1\r\nHost: gw.test\r\n"
+                b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+                % (len(body), body)
+            )
+            assert wire.read_response(b"POST").status == 401
 
     def memory_bytes(self) -> int:
         """Return the resident set of the process."""

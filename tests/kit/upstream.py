@@ -14,7 +14,7 @@ from typing import Final, Self
 from tests.kit.script import Conversation, ConversationError, PeerGoneError, Received, Step, echo
 from tests.kit.wire import Wire
 
-DEADLINE_S: Final = 10.0
+DEADLINE_S: Final = 30.0
 
 
 class Upstream:
@@ -147,8 +147,19 @@ class Upstream:
             return self._programs.popleft() if self._programs else (echo,)
 
 
-def refused_port() -> int:
-    """Return a port of 127.0.0.1 that nothing listens on: it was free a moment ago."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+class RefusedPort:
+    """A port of 127.0.0.1 that refuses connections, and that nobody else can take meanwhile.
+
+    It is bound all the time; until somebody listens on the socket, the kernel refuses.
+    """
+
+    def __init__(self) -> None:
+        self.sock = socket.socket()
+        self.sock.bind(("127.0.0.1", 0))
+        self.port: int = self.sock.getsockname()[1]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.sock.close()

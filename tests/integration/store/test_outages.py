@@ -83,7 +83,7 @@ async def test_a_server_that_hangs_is_given_up_in_time(own_server: PostgresServe
     """CACHE-10: a stopped process behind an open port is unavailable, not a wait without end."""
     url = own_server.create_database("gateway")
     await (await open_store(url)).close()
-    async with Store(url, StoreLimits(deadline_s=0.5)) as store:
+    async with Store(url, StoreLimits(deadline_s=3.0)) as store:
         await store.ping()
         pids = own_server.query(
             "gateway", "SELECT pid FROM pg_stat_activity WHERE application_name = 'gateway'"
@@ -92,7 +92,7 @@ async def test_a_server_that_hangs_is_given_up_in_time(own_server: PostgresServe
         for pid in stopped:
             os.kill(pid, signal.SIGSTOP)
         try:
-            async with asyncio.timeout(20):  # a bound for the test, not a promise
+            async with asyncio.timeout(60):  # a bound for the test, not a promise
                 with pytest.raises(StoreUnavailableError):
                     await store.ping()
         finally:
@@ -103,7 +103,7 @@ async def test_a_server_that_hangs_is_given_up_in_time(own_server: PostgresServe
 
 
 async def _until_up(store: Store) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             with suppress(StoreUnavailableError):
                 await store.ping()
@@ -126,7 +126,7 @@ async def test_news_are_notified_and_a_lost_connection_is_news(
     news: asyncio.Queue[None] = asyncio.Queue()
     async with await open_store(url) as ours, await open_store(url) as theirs:
         task = asyncio.create_task(revocations.listen(ours, lambda: news.put_nowait(None)))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await news.get()  # connected
             await _revoke(theirs, "a")
             await news.get()

@@ -20,7 +20,7 @@ from tests.kit.stores import DAY_S, NOW_S
 pytestmark = pytest.mark.anyio
 
 ROOT: Final = Path(__file__).parents[3]
-DEADLINE_S: Final = 30
+DEADLINE_S: Final = 90
 
 
 @contextmanager

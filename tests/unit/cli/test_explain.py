@@ -145,3 +145,21 @@ def test_a_host_that_is_given_is_the_only_one() -> None:
     _, received = compose_head("GET", "/", "tok", ["host: x", "A: b"])
 
     assert received == (b"GET / HTTP/1.1\r\nAuthorization: Bearer tok\r\nhost: x\r\nA: b\r\n\r\n")
+
+
+def test_a_header_without_a_colon_is_a_mistake_of_the_caller(path: str) -> None:
+    """It is told as one, and not as a request that is not well-formed."""
+    told = invoke("explain", "GET", "/p", "--header", "X-User", "--config", path)
+
+    assert told.returncode == 2
+    assert "'X-User' has no colon; write 'Name: value'" in told.stderr
+
+
+@pytest.mark.parametrize(("url", "noted"), [("localhost/p", True), ("p", True), ("/..", False)])
+def test_a_url_that_is_neither_is_remarked_on(path: str, url: str, *, noted: bool) -> None:
+    """Whoever forgets ``http://`` is told so, beside what the gateway makes of it."""
+    told = invoke("explain", "GET", url, "--config", path)
+
+    assert told.returncode == 0
+    assert "400 " in told.stdout
+    assert ("begins neither with http:// nor with /" in told.stdout) == noted

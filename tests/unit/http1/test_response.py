@@ -40,6 +40,16 @@ def test_fields_are_relayed_as_they_came_without_framing_and_hop_by_hop() -> Non
         pytest.param([b"HTTP/1.1 200 OK", b"Connection: Close"], False, id="1.1-close"),
         pytest.param([b"HTTP/1.0 200 OK", b"Connection: Keep-Alive"], True, id="1.0-keep-alive"),
         pytest.param([b"HTTP/1.1 200 OK", b"Connection: x"], True, id="1.1-other"),
+        pytest.param(
+            [b"HTTP/1.1 200 OK", b"Connection: close", b"Connection: keep-alive"],
+            False,
+            id="close-wins",
+        ),
+        pytest.param(
+            [b"HTTP/1.0 200 OK", b"Connection: keep-alive", b"Connection: close"],
+            False,
+            id="close-wins-wherever-it-stands",
+        ),
     ],
 )
 def test_whether_the_connection_can_be_used_again(*, lines: list[bytes], keep_alive: bool) -> None:

@@ -19,7 +19,7 @@ from tests.kit.script import (
     tell,
     wait_for,
 )
-from tests.kit.upstream import Upstream, refused_port
+from tests.kit.upstream import RefusedPort, Upstream
 from tests.kit.wire import TruncatedError, Wire
 
 POST = b"POST /a?b HTTP/1.1\r\nHost: a\r\nX-One:  1\r\nContent-Length: 2\r\n\r\nhi"
@@ -89,7 +89,7 @@ def test_a_delay_lasts_until_the_test_ends_it() -> None:
     with Upstream() as upstream, Wire(upstream.port) as wire:
         upstream.play(tell(begun), wait_for(released), echo)
         wire.send(POST)
-        assert begun.wait(5)
+        assert begun.wait(30)
         released.set()
 
         assert wire.read_response().status == 200
@@ -149,6 +149,9 @@ def test_settling_ends_and_forgets_everything() -> None:
 
 
 def test_a_refused_port_refuses() -> None:
-    """Nothing listens there."""
-    with pytest.raises(ConnectionRefusedError):
-        Wire(refused_port())
+    """Nothing listens there, until somebody does."""
+    with RefusedPort() as refused:
+        with pytest.raises(ConnectionRefusedError):
+            Wire(refused.port)
+        refused.sock.listen()
+        Wire(refused.port).close()

@@ -42,6 +42,16 @@ def test_split_points_cuts_everywhere() -> None:
     assert splits == [[b"abc"], [b"a", b"b", b"c"], [b"a", b"bc"], [b"ab", b"c"]]
 
 
+def test_a_token_is_cut_at_its_ends_only() -> None:
+    """Nobody looks into one: a cut behind its first byte, and one before its last."""
+    token = b"a" + b"b" * 50 + b"c"
+    splits = list(split_points(b"x " + token + b"\r"))
+
+    assert splits[1] == [b"x", b" ", b"a", b"b" * 50, b"c", b"\r"]
+    assert len(splits) == 7
+    assert {b"".join(pieces) for pieces in splits} == {b"x " + token + b"\r"}
+
+
 def test_responses_on_one_connection_are_told_apart() -> None:
     """What comes behind a response belongs to the next one; interim ones are counted."""
     with Upstream() as upstream, Wire(upstream.port) as wire:
