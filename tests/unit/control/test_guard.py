@@ -178,7 +178,7 @@ def test_a_page_of_a_browser_is_refused(fields: list[tuple[str, str]], *, is_ref
 def test_a_body_says_that_it_is_json(
     method: str, fields: list[tuple[str, str]], body: bytes, *, is_refused: bool
 ) -> None:
-    """A page can send other types without asking first; a GET's body is not looked at."""
+    """A page can send other types without asking first; the body of a GET is not looked at."""
     guard = Guard(AdminToken(None), NAMES)
     host = ("Host", "localhost")
 
