@@ -252,7 +252,9 @@ def test_while_it_drains_it_says_so(start_gateway: StartGateway, own_upstream: U
         assert admin.is_ended()
 
 
-def test_a_store_that_is_gone_makes_it_unready(start_gateway: StartGateway, tmp_path: Path) -> None:
+def test_a_store_that_is_gone_makes_it_unready(
+    start_gateway: StartGateway, own_upstream: Upstream, tmp_path: Path
+) -> None:
     """THREATS OPS-20: 503, and it goes on; users cannot be read meanwhile."""
     gateway = start_gateway(configuration(own_upstream.port, admin={"listen": "127.0.0.1:0"}))
     database = tmp_path / "0" / "var" / "gateway.db"
