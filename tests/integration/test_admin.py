@@ -16,7 +16,6 @@ from tests.kit.script import respond, tell, wait_for
 from tests.kit.upstream import Upstream
 from tests.kit.wire import Response, Wire
 
-NO_SERVICE: Final = 9  # nothing is forwarded there
 TOKEN: Final = "an-admin-token-of-the-tests-0123456789"
 HOST: Final = b"Host: 127.0.0.1\r\n"
 PUBLIC_HOST: Final = b"Host: gw.test\r\n"
@@ -224,9 +223,11 @@ def test_a_probe_asks_for_nothing(gateway: GatewayProcess, method: str, path: st
         }
 
 
-def test_without_a_token_on_loopback_only_pages_are_refused(start_gateway: StartGateway) -> None:
+def test_without_a_token_on_loopback_only_pages_are_refused(
+    start_gateway: StartGateway, own_upstream: Upstream
+) -> None:
     """The rule of the configuration; the key in it is changed there."""
-    document = configuration(NO_SERVICE, admin={"listen": "127.0.0.1:0"})
+    document = configuration(own_upstream.port, admin={"listen": "127.0.0.1:0"})
     port = start_gateway(document).admin_port
 
     assert ask(port, "GET", "/users", fields=HOST).json() == {"users": [], "next": None}
@@ -251,9 +252,11 @@ def test_while_it_drains_it_says_so(start_gateway: StartGateway, own_upstream: U
         assert admin.is_ended()
 
 
-def test_a_store_that_is_gone_makes_it_unready(start_gateway: StartGateway, tmp_path: Path) -> None:
+def test_a_store_that_is_gone_makes_it_unready(
+    start_gateway: StartGateway, own_upstream: Upstream, tmp_path: Path
+) -> None:
     """THREATS OPS-20: 503, and it goes on; users cannot be read meanwhile."""
-    gateway = start_gateway(configuration(NO_SERVICE, admin={"listen": "127.0.0.1:0"}))
+    gateway = start_gateway(configuration(own_upstream.port, admin={"listen": "127.0.0.1:0"}))
     database = tmp_path / "0" / "var" / "gateway.db"
     assert database.exists()
     for path in database.parent.glob("gateway.db*"):
