@@ -50,7 +50,7 @@ def list_all(
 
 @sessions_app.command("revoke", short_help="End a session, or all of a user.")
 def revoke(
-    session_id: Annotated[str, typer.Argument(metavar="[ID]", help="The session.")] = "",
+    session_id: Annotated[str, typer.Argument(metavar="ID", help="The session.")] = "",
     user: Annotated[
         str, typer.Option(metavar="NAME", help="All of this user, and every token issued so far.")
     ] = "",

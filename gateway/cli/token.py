@@ -79,7 +79,7 @@ def inspect(
 
 @token_app.command("issue", short_help="Print a token for a user.")
 def issue(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the store or the file.")],
+    name: Annotated[str, typer.Argument(help="Of the store or the file.")],
     lifetime: Annotated[
         str, typer.Option(metavar="DURATION", help="At most access_lifetime, its default.")
     ] = "",

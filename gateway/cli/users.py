@@ -27,7 +27,7 @@ from gateway.store.users import Grants, StoredUser
 _HEADER: Final = ("NAME", "ID", "ROLES", "SCOPES", "STATE", "SINCE")
 
 Name: TypeAlias = Annotated[
-    str, typer.Argument(metavar="NAME", help="In whatever spelling: upper case is lower case.")
+    str, typer.Argument(help="In whatever spelling: upper case is lower case.")
 ]
 # What is done to one user; False where there is no such user any more.
 Change: TypeAlias = Callable[[Opened, StoredUser], Awaitable[bool]]
@@ -40,7 +40,7 @@ users_app = typer.Typer(
 
 @users_app.command("add", short_help="Add a user; prints the id.")
 def add(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The name to log in with.")],
+    name: Annotated[str, typer.Argument(help="The name to log in with.")],
     role: Roles = None,
     scope: Scopes = None,
     attribute: Attributes = None,

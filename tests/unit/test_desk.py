@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from gateway.config.load import Config, load_config
-from gateway.desk import configured_key, make_desk, open_desk, open_ring, store_faults
+from gateway.desk import (
+    configured_key,
+    look_at_desk,
+    make_desk,
+    open_desk,
+    open_ring,
+    store_faults,
+)
 from gateway.errors import ConfigError
 from gateway.store.engine import Store, StoreLimits
 from gateway.store.faults import StoreUnavailableError, UnfitStoreError
@@ -107,3 +114,25 @@ def test_users_who_are_one_are_told(load: Callable[..., Config]) -> None:
 
     with pytest.raises(ConfigError, match="users"):
         make_desk(config, store)
+
+
+@pytest.mark.anyio
+async def test_a_look_makes_nothing(load: Callable[..., Config], tmp_path: Path) -> None:
+    """Before the first start there is no desk to look at; after it, what is there can be read."""
+    async with look_at_desk(load()) as desk:
+        assert desk is None
+    assert not (tmp_path / "gateway.db").exists()
+    async with open_desk(load()) as desk:
+        await open_ring(load(), desk, NOW_S)
+    async with look_at_desk(load()) as desk:
+        assert desk is not None
+        assert len(await desk.check_keeper(load()).list_keys()) == 1
+
+
+@pytest.mark.anyio
+async def test_a_look_at_an_unfit_store_says_where(load: Callable[..., Config]) -> None:
+    """As opening it does."""
+    config = load(store="postgresql://127.0.0.1:1/gateway")
+    with pytest.raises(ConfigError, match="store: the store cannot be reached"):
+        async with look_at_desk(config):
+            pass
