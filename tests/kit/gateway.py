@@ -13,6 +13,7 @@ import jwt
 import yaml
 
 DEADLINE_S: Final = 20.0
+START_S: Final = 60.0  # four workers take 5 s of a core, and others may want it too
 LISTENING: Final = "gateway: listening on http://127.0.0.1:"
 _CRASHES: Final = ("Traceback (most recent call last)", "Task exception was never retrieved")
 
@@ -154,9 +155,15 @@ class GatewayProcess:
         return [int(child) for child in children if _is_worker(int(child))]
 
     def kill(self) -> None:
-        """Kill the gateway with all its workers, as a power cut does."""
+        """Kill the gateway with all its workers.
+
+        Raises:
+            AssertionError: It had printed a traceback.
+        """
         os.killpg(self.pid, signal.SIGKILL)
         self._end_reading()
+        said = "\n".join(self.lines)
+        assert not any(crash in said for crash in _CRASHES), said
 
     def memory_bytes(self) -> int:
         """Return the resident set of the process."""
@@ -207,7 +214,7 @@ class GatewayProcess:
 
     def _wait_until_listening(self) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self.port, DEADLINE_S)
+            self._changed.wait_for(lambda: self.port, START_S)
         if self.port > 0:
             return
         self.kill()
