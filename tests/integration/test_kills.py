@@ -32,9 +32,9 @@ __all__ = ["postgres_server", "postgres_url", "sqlite_url", "store_url"]
 KILLS: Final = int(os.environ.get("GATEWAY_TEST_KILLS", "15"))
 GATEWAY_KILLS: Final = (2, 4)  # of each five; the others are of a worker
 WORKERS: Final = 2
-VISITORS: Final = 5
-REFRESHES: Final = 12  # of one session, at most
-GRACE_S: Final = 9.0  # the gateway's 10 s, without what a request is under way
+VISITORS: Final = 4
+REFRESHES: Final = 16  # of one session, at most
+GRACE_S: Final = 10.0  # of a spent refresh token; a loaded machine may need longer to start anew
 LATEST_KILL_S: Final = {"/authenticate": 0.3, "/refresh": 0.02, "/logout": 0.02}  # after it is sent
 SEEN_AGAIN: Final = 20  # of what was logged out last, after each restart
 
@@ -133,7 +133,7 @@ class Visitor:
     def _refresh(self, token: str) -> Pair:
         begun_s = time.monotonic()
         answer = self._insist("POST", "/refresh", content={"refresh_token": token})
-        if answer.reason == "refresh_reused" and self._asked_at_s - begun_s > GRACE_S:
+        if answer.reason == "refresh_reused" and time.monotonic() - begun_s > GRACE_S:
             self._stage.note("too late")
             raise TooLateError
         return _pair_of(answer)
@@ -145,7 +145,6 @@ class Visitor:
         while True:
             try:
                 client = self._connect()
-                self._asked_at_s = time.monotonic()
                 client.send(method, target, token, content)
                 self._stage.note(target)
                 answer = client.read()
@@ -260,7 +259,9 @@ def test_what_was_answered_outlives_kills(
             try:
                 for number in range(KILLS):
                     killer.strike(number)
-                    assert not any(life.done() for life in lives)
+                    for life in lives:
+                        if life.done():
+                            life.result()  # raises what it found wrong
             finally:
                 stage.is_over.set()
             pairs = [pair for life in lives if (pair := life.result()) is not None]

@@ -161,6 +161,14 @@ class GatewayProcess:
             AssertionError: It had printed a traceback.
         """
         os.killpg(self.pid, signal.SIGKILL)
+        self.await_end()
+
+    def await_end(self) -> None:
+        """Wait until the gateway and all its workers have ended of themselves.
+
+        Raises:
+            AssertionError: One of them had printed a traceback.
+        """
         self._end_reading()
         said = "\n".join(self.lines)
         assert not any(crash in said for crash in _CRASHES), said
