@@ -133,6 +133,7 @@ class GatewayProcess:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,  # a group of its own, so that all of it can be killed at once
         )
         self.port = 0
         self.admin_port = 0 if "admin" in document else -1
@@ -164,6 +165,30 @@ class GatewayProcess:
                 % (len(body), body)
             )
             assert wire.read_response(b"POST").status == 401
+
+    def worker_pids(self) -> list[int]:
+        """Return the ids of the processes that serve, where there are several."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text("ascii").split()
+        return [int(child) for child in children if _is_worker(int(child))]
+
+    def kill(self) -> None:
+        """Kill the gateway with all its workers.
+
+        Raises:
+            AssertionError: It had printed a traceback.
+        """
+        os.killpg(self.pid, signal.SIGKILL)
+        self.await_end()
+
+    def await_end(self) -> None:
+        """Wait until the gateway and all its workers have ended of themselves.
+
+        Raises:
+            AssertionError: One of them had printed a traceback.
+        """
+        self._end_reading()
+        said = "\n".join(self.lines)
+        assert not any(crash in said for crash in _CRASHES), said
 
     def memory_bytes(self) -> int:
         """Return the resident set of the process."""
@@ -197,12 +222,9 @@ class GatewayProcess:
             self._process.wait(DEADLINE_S)
             killed = False
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            os.killpg(self.pid, signal.SIGKILL)
             killed = True
-        self._reader.join()
-        assert self._process.stderr is not None
-        self._process.stderr.close()
+        self._end_reading()
         said = "\n".join(self.lines)
         assert not any(crash in said for crash in _CRASHES), said
         assert not died, f"the gateway had died:\n{said}"
@@ -228,9 +250,20 @@ class GatewayProcess:
             self._changed.wait_for(lambda: self.port and self.admin_port, DEADLINE_S)
         if self.port > 0:
             return
-        self._process.kill()
+        self.kill()
+        raise AssertionError("the gateway did not start:\n" + "\n".join(self.lines))
+
+    def _end_reading(self) -> None:
+        """Read what the process has said to its end, which is also that of all its workers."""
         self._process.wait()
         self._reader.join()
         assert self._process.stderr is not None
         self._process.stderr.close()
-        raise AssertionError("the gateway did not start:\n" + "\n".join(self.lines))
+
+
+def _is_worker(pid: int) -> bool:
+    """Whether a child serves: multiprocessing has one of its own beside the workers."""
+    try:
+        return b"multiprocessing.spawn" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:  # it has ended
+        return False

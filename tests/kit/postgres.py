@@ -6,6 +6,7 @@ The server refuses to run as root; then it runs as the user ``postgres``, whom i
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -91,6 +92,21 @@ class PostgresServer:
     def stop(self) -> None:
         """Stop the server at once, as a crash does; every connection is cut."""
         self._run("pg_ctl", "-D", str(self._data), "-m", "immediate", "-w", "stop")
+
+    def freeze(self) -> None:
+        """Stop all processes of the server in their tracks; its connections stay open."""
+        os.kill(self.pid, signal.SIGSTOP)  # first, so that it makes no more
+        for pid in self._children():
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let them go on."""
+        for pid in (*self._children(), self.pid):
+            os.kill(pid, signal.SIGCONT)
+
+    def _children(self) -> list[int]:
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text("ascii")
+        return [int(child) for child in children.split()]
 
     def create_database(self, name: str) -> str:
         """Make an empty database and return its URL."""
