@@ -154,7 +154,7 @@ class Granter:
                     "a refresh token of session %s was used again: the session has ended",
                     found.session.id,
                 )
-                return Reason.REFRESH_REUSED, [self._revoker.of_session(found.session.id, now_s)]
+                return Reason.REFRESH_REUSED, [self._revoker.of_ended(found.session, now_s)]
             case rotation.Expired():
                 return Reason.REFRESH_EXPIRED, []
             case rotation.Ended() | rotation.Unknown():
@@ -172,7 +172,7 @@ class Granter:
         # Who disables or removes a user ends the sessions; this one was begun beside that, or its
         # user has gone from the configuration file.
         await sessions.end(tx, session.id, reason=EndReason.USER_REMOVED, now_s=now_s)
-        return Reason.REFRESH_INVALID, [self._revoker.of_session(session.id, now_s)]
+        return Reason.REFRESH_INVALID, [self._revoker.of_ended(session, now_s)]
 
     async def _find_user(self, tx: Reading, user_id: str) -> User | None:
         user = await self._accounts.find_by_id(tx, user_id)
