@@ -19,8 +19,8 @@ from gateway.store.faults import StoreUnavailableError
 from gateway.store.revocations import Revocation, RevocationKind
 from gateway.store.sessions import Session
 
-# How much longer a revocation lasts than what it ends: clocks of hosts differ, and a token was issued
-# by the clock of one host and is judged by that of another.
+# How much longer a revocation lasts than what it ends: a token was issued by the clock of one host
+# and is judged by that of another.
 CLOCKS_APART_S: Final = 60.0
 
 T = TypeVar("T")

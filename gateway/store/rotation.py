@@ -189,7 +189,7 @@ async def _spend(
         .values(sealed_successor=None)
     )
     values = {
-        # Never back, whatever the clock does: an ending looks here for the last token (``revoker``).
+        # Never back, whatever the clock does: an ending looks here for the last token.
         "refreshed_at_s": max(now_s, session.refreshed_at_s),
         "idle_expires_at_s": min(now_s + idle_s, session.expires_at_s),
     }
