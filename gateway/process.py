@@ -53,6 +53,10 @@ BACKLOG: Final = 2048  # connections that wait to be accepted; uvicorn's default
 DRAIN_S: Final = 30  # for what is in flight at SIGTERM; systemd gives 90 before it kills
 _ORPHAN_LOOK_S: Final = 0.25
 
+# What follows the store has a way of its own, and more patience: a flood of logins or refreshes,
+# which all wait for the store, must not make this process deaf, and then refuse every token.
+_FOLLOWING: Final = StoreLimits(connections=2, deadline_s=20.0)
+
 _clock: Final = time.time  # noqa: TID251 (the one place of the gateway that reads it)
 
 
@@ -120,13 +124,14 @@ async def open_worker(plan: WorkerPlan) -> AsyncIterator[Worker]:
     """Build a worker, let it follow the store, and take it apart again when the process drains."""
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(store_url(plan.config), StoreLimits()))
+        followed = await stack.enter_async_context(Store(store_url(plan.config), _FOLLOWING))
         table = RevocationTable(plan.table_path)
         stack.callback(table.close)
         passwords = PasswordChecker()
         stack.callback(passwords.close)
         parts = _Parts(plan, make_desk(plan.config, store, table), table, passwords)
         stack.callback(parts.worker.close)
-        await stack.enter_async_context(_running(parts.duties()))
+        await stack.enter_async_context(_running(parts.duties(followed)))
         parts.worker.sweeper.start()
         gc.collect()
         gc.freeze()  # what is here now lives as long as the process
@@ -181,9 +186,9 @@ class _Parts:
             return None
         return None if worker.revocations.is_revoked(verified, now_s) else verified.claims
 
-    def duties(self) -> list[Any]:
-        """Return the coroutines that run as long as the worker does."""
-        plan, store, table = self._plan, self._desk.store, self._table
+    def duties(self, store: Store) -> list[Any]:
+        """Return the coroutines that run as long as the worker does, and follow *store*."""
+        plan, table = self._plan, self._table
         sync = StoreSync(store, table, self._desk.keeper, self.use_ring, clock=_clock)
         duties: list[Any] = [sync.run(), keep_store_tidy(store, _clock)]
         if plan.parent_pid is None:
