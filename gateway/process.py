@@ -46,7 +46,7 @@ from gateway.proxy.downstream import Downstream
 from gateway.proxy.sweeper import Sweeper
 from gateway.proxy.worker import Worker
 from gateway.store.engine import Store, StoreLimits
-from gateway.store.faults import StoreUnavailableError
+from gateway.store.faults import StoreUnavailableError, UnfitStoreError
 from gateway.store.keys import StoredKey
 
 BACKLOG: Final = 2048  # connections that wait to be accepted; uvicorn's default, nginx: 511
@@ -55,6 +55,7 @@ _ORPHAN_LOOK_S: Final = 0.25
 
 # What follows the store has a way of its own, and more patience: a flood of logins or refreshes,
 # which all wait for the store, must not make this process deaf, and then refuse every token.
+_FIRST_LOOK_S: Final = 2.0
 _FOLLOWING: Final = StoreLimits(connections=2, deadline_s=20.0)
 
 _clock: Final = time.time  # noqa: TID251 (the one place of the gateway that reads it)
@@ -131,7 +132,13 @@ async def open_worker(plan: WorkerPlan) -> AsyncIterator[Worker]:
         stack.callback(passwords.close)
         parts = _Parts(plan, make_desk(plan.config, store, table), table, passwords)
         stack.callback(parts.worker.close)
-        await stack.enter_async_context(_running(parts.duties(followed)))
+        sync = parts.sync(followed)
+        # The plan's keys may be weeks old by now. Without the store they have to do.
+        with suppress(StoreUnavailableError, UnfitStoreError, TimeoutError):
+            async with asyncio.timeout(_FIRST_LOOK_S):
+                await sync.catch_up()
+        duties = [sync.run(), keep_store_tidy(followed, _clock), *parts.duties()]
+        await stack.enter_async_context(_running(duties))
         parts.worker.sweeper.start()
         gc.collect()
         gc.freeze()  # what is here now lives as long as the process
@@ -186,16 +193,16 @@ class _Parts:
             return None
         return None if worker.revocations.is_revoked(verified, now_s) else verified.claims
 
-    def duties(self, store: Store) -> list[Any]:
-        """Return the coroutines that run as long as the worker does, and follow *store*."""
-        plan, table = self._plan, self._table
-        sync = StoreSync(store, table, self._desk.keeper, self.use_ring, clock=_clock)
-        duties: list[Any] = [sync.run(), keep_store_tidy(store, _clock)]
-        if plan.parent_pid is None:
-            duties.append(keep_table_tidy(table, _clock))  # else the parent does
-        else:
-            duties.append(_end_with(plan.parent_pid))
-        return duties
+    def sync(self, store: Store) -> StoreSync:
+        """Return what follows *store* for this worker."""
+        return StoreSync(store, self._table, self._desk.keeper, self.use_ring, clock=_clock)
+
+    def duties(self) -> list[Any]:
+        """Return the other coroutines that run as long as the worker does."""
+        parent_pid = self._plan.parent_pid
+        if parent_pid is None:
+            return [keep_table_tidy(self._table, _clock)]  # else the parent does
+        return [_end_with(parent_pid)]
 
     def _control_services(self, passwords: PasswordChecker) -> ControlServices:
         config, desk = self._plan.config, self._desk
