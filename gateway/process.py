@@ -53,7 +53,7 @@ from gateway.proxy.downstream import Downstream
 from gateway.proxy.sweeper import Sweeper
 from gateway.proxy.worker import Worker
 from gateway.store.engine import Store, StoreLimits
-from gateway.store.faults import StoreUnavailableError
+from gateway.store.faults import StoreUnavailableError, UnfitStoreError
 from gateway.store.keys import StoredKey
 
 BACKLOG: Final = 2048  # connections that wait to be accepted; uvicorn's default, nginx: 511
@@ -62,6 +62,11 @@ ADMIN_DRAIN_S: Final = 5  # for what operators have begun; their answers are sma
 _ORPHAN_LOOK_S: Final = 0.25
 _DRAIN_LOOK_S: Final = 0.05
 _CONTACT_S: Final = 5.0  # the store is asked twice a second: ten times without an answer
+
+# What follows the store has a way of its own, and more patience: a flood of logins or refreshes,
+# which all wait for the store, must not make this process deaf, and then refuse every token.
+_FIRST_LOOK_S: Final = 2.0
+_FOLLOWING: Final = StoreLimits(connections=2, deadline_s=20.0)
 
 _clock: Final = time.time  # noqa: TID251 (the one place of the gateway that reads it)
 
@@ -130,13 +135,20 @@ async def open_worker(plan: WorkerPlan) -> AsyncIterator[Worker]:
     """Build a worker, let it follow the store, and take it apart again when the process drains."""
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(store_url(plan.config), StoreLimits()))
+        followed = await stack.enter_async_context(Store(store_url(plan.config), _FOLLOWING))
         table = RevocationTable(plan.table_path)
         stack.callback(table.close)
         passwords = PasswordChecker()
         stack.callback(passwords.close)
         parts = _Parts(plan, make_desk(plan.config, store, table), table, passwords)
         stack.callback(parts.worker.close)
-        await stack.enter_async_context(_running(parts.duties()))
+        sync = parts.sync(followed)
+        # The plan's keys may be weeks old by now. Without the store they have to do.
+        with suppress(StoreUnavailableError, UnfitStoreError, TimeoutError):
+            async with asyncio.timeout(_FIRST_LOOK_S):
+                await sync.catch_up()
+        duties = [sync.run(), keep_store_tidy(followed, _clock), *parts.duties()]
+        await stack.enter_async_context(_running(duties))
         parts.worker.sweeper.start()
         await stack.enter_async_context(_noticing_drain(parts.drain))
         if plan.admin_sockets:  # ends first of all here: uvicorn has drained the public listener
@@ -244,16 +256,16 @@ class _Parts:
             revocations=worker.revocations,
         )
 
+    def sync(self, store: Store) -> StoreSync:
+        """Return what follows *store* for this worker."""
+        return StoreSync(store, self._table, self._desk.keeper, self.use_ring, clock=_clock)
+
     def duties(self) -> list[Any]:
-        """Return the coroutines that run as long as the worker does."""
-        plan, store, table = self._plan, self._desk.store, self._table
-        sync = StoreSync(store, table, self._desk.keeper, self.use_ring, clock=_clock)
-        duties: list[Any] = [sync.run(), keep_store_tidy(store, _clock)]
-        if plan.parent_pid is None:
-            duties.append(keep_table_tidy(table, _clock))  # else the parent does
-        else:
-            duties.append(_end_with(plan.parent_pid))
-        return duties
+        """Return the other coroutines that run as long as the worker does."""
+        parent_pid = self._plan.parent_pid
+        if parent_pid is None:
+            return [keep_table_tidy(self._table, _clock)]  # else the parent does
+        return [_end_with(parent_pid)]
 
     def _control_services(self, passwords: PasswordChecker) -> ControlServices:
         config, desk = self._plan.config, self._desk

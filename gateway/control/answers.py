@@ -15,7 +15,7 @@ from starlette.responses import Response
 from gateway.errors import REASONS, ProtocolError, Reason
 from gateway.issuer.grants import Grant
 from gateway.policy.problem import challenge_for, problem_body
-from gateway.store.faults import StoreUnavailableError
+from gateway.store.faults import StoreBusyError, StoreUnavailableError
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 
@@ -93,6 +93,8 @@ def answer_or_refuse(handler: Handler) -> Handler:
             return await handler(request)
         except ProtocolError as error:
             return refusal(request, error.reason, error.detail)
+        except StoreBusyError:
+            return refusal(request, Reason.STORE_UNAVAILABLE, headers=_STORE_RETRY)
         except StoreUnavailableError as error:
             log.error("the store did not answer: %s", error)  # noqa: TRY400 (a fault, not a bug)
             return refusal(request, Reason.STORE_UNAVAILABLE, headers=_STORE_RETRY)

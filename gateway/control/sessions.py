@@ -49,7 +49,7 @@ class SessionEndpoints:
         refused: Reason | None = getattr(request.state, "refused", None)
         now_s = self._clock()
         if not await _wants_all(request):
-            await self._sessions.log_out(token.claims, now_s)
+            await self._sessions.log_out(token, now_s)
             return no_content()
         if refused is not None:
             return refusal(request, refused)

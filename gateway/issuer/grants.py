@@ -26,8 +26,9 @@ from gateway.store.sessions import EndReason, Session
 
 REFRESH_TOKEN_BYTES: Final = 32  # 256 random bits
 # A token issued in the second in which all of its user's tokens were revoked would be revoked too:
-# a login waits for that second to end. Longer is the clock of another host that goes ahead of ours.
-_LONGEST_WAIT_S: Final = 2.0
+# a login waits for that second to end. The clock of the host that revoked may be 2 s ahead of ours;
+# what is longer is a clock that was set back.
+_LONGEST_WAIT_S: Final = 3.0
 
 log = logging.getLogger(__name__)
 
@@ -154,7 +155,7 @@ class Granter:
                     "a refresh token of session %s was used again: the session has ended",
                     found.session.id,
                 )
-                return Reason.REFRESH_REUSED, [self._revoker.of_session(found.session.id, now_s)]
+                return Reason.REFRESH_REUSED, [self._revoker.of_ended(found.session, now_s)]
             case rotation.Expired():
                 return Reason.REFRESH_EXPIRED, []
             case rotation.Ended() | rotation.Unknown():
@@ -172,7 +173,7 @@ class Granter:
         # Who disables or removes a user ends the sessions; this one was begun beside that, or its
         # user has gone from the configuration file.
         await sessions.end(tx, session.id, reason=EndReason.USER_REMOVED, now_s=now_s)
-        return Reason.REFRESH_INVALID, [self._revoker.of_session(session.id, now_s)]
+        return Reason.REFRESH_INVALID, [self._revoker.of_ended(session, now_s)]
 
     async def _find_user(self, tx: Reading, user_id: str) -> User | None:
         user = await self._accounts.find_by_id(tx, user_id)

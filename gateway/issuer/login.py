@@ -6,14 +6,19 @@ user is disabled is not seen either.
 """
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from gateway.issuer import throttle
 from gateway.issuer.accounts import Accounts
 from gateway.issuer.grants import CheckedLogin, Grant, Granter, Visitor
-from gateway.issuer.passwords import PasswordChecker, PasswordsBusyError
+from gateway.issuer.passwords import PasswordCheck, PasswordChecker, PasswordsBusyError
 from gateway.issuer.throttle import Ticket, Wait
 from gateway.issuer.users import User
 from gateway.store.engine import Store
+
+# Another login of the same user may put a stronger hash in place of the one that this one was
+# checked against: then the right password is right once more, against that.
+_TRIES: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,26 +62,42 @@ class Login:
             PasswordsBusyError: Too many logins at once; nothing was checked or counted.
             StoreUnavailableError: Nobody can be let in now.
         """
+        self._passwords.check_room()
         admitted, user = await self._admit(attempt, now_s)
         if isinstance(admitted, Wait):
             return admitted
+        for _ in range(_TRIES):
+            check = await self._check(attempt, admitted, user)
+            if user is None or user.disabled or not check.is_right:
+                return None
+            login = CheckedLogin(
+                user=user, ticket=admitted, visitor=attempt.visitor, new_hash=check.new_hash
+            )
+            grant = await self._granter.begin(login, now_s)
+            if grant is not None:
+                return grant
+            async with self._store.read() as tx:
+                user = await self._accounts.find_by_name(tx, attempt.username)
+        return None
+
+    async def _check(self, attempt: Attempt, ticket: Ticket, user: User | None) -> PasswordCheck:
         try:
-            check = await self._passwords.verify(
+            return await self._passwords.verify(
                 attempt.password, user.password_hash if user else None
             )
         except PasswordsBusyError:
             async with self._store.write() as tx:
-                await throttle.take_back(tx, admitted)
+                await throttle.take_back(tx, ticket)
             raise
-        if user is None or user.disabled or not check.is_right:
-            return None
-        login = CheckedLogin(
-            user=user, ticket=admitted, visitor=attempt.visitor, new_hash=check.new_hash
-        )
-        return await self._granter.begin(login, now_s)
 
     async def _admit(self, attempt: Attempt, now_s: float) -> tuple[Ticket | Wait, User | None]:
         """Count the login as failed before it is tried: a hundred at once are counted as well."""
+        async with self._store.read() as tx:
+            wait = await throttle.find_wait(
+                tx, attempt.username, attempt.visitor.address, now_s=now_s
+            )
+        if wait is not None:
+            return wait, None
         async with self._store.write() as tx:
             user = await self._accounts.find_by_name(tx, attempt.username)
             admitted = await throttle.admit(

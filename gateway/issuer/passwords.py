@@ -139,6 +139,16 @@ class PasswordChecker:
         check_password(password)
         return await self._run(functools.partial(self._check, password, password_hash))
 
+    def check_room(self) -> None:
+        """See whether one more may be checked, before anything is done for it.
+
+        Raises:
+            PasswordsBusyError: Too many are waiting already.
+        """
+        if not self._room.acquire(blocking=False):
+            raise PasswordsBusyError
+        self._room.release()
+
     async def hash(self, password: str) -> str:
         """Return the hash to store for *password*.
 

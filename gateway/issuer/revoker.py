@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from math import floor
-from typing import TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from gateway.issuer.revocation_table import RevocationTable
 from gateway.issuer.shared_file import SharedFileError
@@ -18,6 +18,10 @@ from gateway.store.engine import Store, Writing
 from gateway.store.faults import StoreUnavailableError
 from gateway.store.revocations import Revocation, RevocationKind
 from gateway.store.sessions import Session
+
+# How much longer a revocation lasts than what it ends: a token was issued by the clock of one host
+# and is judged by that of another.
+CLOCKS_APART_S: Final = 60.0
 
 T = TypeVar("T")
 Work: TypeAlias = Callable[[Writing], Awaitable[tuple[T, list[Revocation]]]]
@@ -62,10 +66,23 @@ class Revoker:
             await self._publish(self._table, revoked)
         return result
 
-    def of_session(self, session_id: str, now_s: float) -> Revocation:
-        """Return what makes the access tokens of a session count no more."""
-        expires_at_s = now_s + self._token_lifetime_s
+    def of_session(self, session_id: str, last_issued_s: float) -> Revocation:
+        """Return what makes the access tokens of a session count no more.
+
+        Args:
+            session_id: Which.
+            last_issued_s: When the last of them was issued; now, where that is later.
+        """
+        expires_at_s = last_issued_s + self._token_lifetime_s + CLOCKS_APART_S
         return Revocation(kind=RevocationKind.SESSION, key=session_id, expires_at_s=expires_at_s)
+
+    def of_ended(self, session: Session, now_s: float) -> Revocation:
+        """Return what makes the access tokens of a session count no more that has just ended.
+
+        It may have been used in what is the future by now, since the clock was set back.
+        """
+        last_issued_s = max(now_s, session.created_at_s, session.refreshed_at_s)
+        return self.of_session(session.id, last_issued_s)
 
     def of_user(self, user_id: str, now_s: float) -> Revocation:
         """Return what makes all the tokens count no more that a user was issued up to *now_s*.
@@ -75,7 +92,7 @@ class Revoker:
         return Revocation(
             kind=RevocationKind.USER,
             key=user_id,
-            expires_at_s=now_s + self._token_lifetime_s,
+            expires_at_s=now_s + self._token_lifetime_s + CLOCKS_APART_S,
             not_before_s=floor(now_s),
         )
 
@@ -84,11 +101,17 @@ class Revoker:
 
         The sessions are named too: one may have been refreshed beside this, a moment after *now_s*.
         """
-        of_sessions = [self.of_session(session.id, now_s) for session in ended]
+        of_sessions = [self.of_ended(session, now_s) for session in ended]
         return [*of_sessions, self.of_user(user_id, now_s)]
 
     def of_token(self, token_id: str, expires_at_s: float) -> Revocation:
-        """Return what makes one token count no more."""
+        """Return what makes one token count no more.
+
+        Args:
+            token_id: Its ``jti``.
+            expires_at_s: The first second in which it does not count anyhow, leeway included.
+        """
+        expires_at_s += CLOCKS_APART_S
         return Revocation(kind=RevocationKind.TOKEN, key=token_id, expires_at_s=expires_at_s)
 
     def issuable_from_s(self, user_id: str) -> float:

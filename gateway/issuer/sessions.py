@@ -7,7 +7,7 @@ session in (``revoker``). Ending what has ended is no error: who asks again had 
 from dataclasses import dataclass
 
 from gateway.issuer.revoker import Revoker
-from gateway.policy.claims import Claims
+from gateway.policy.tokens import VerifiedToken
 from gateway.store import sessions
 from gateway.store.engine import Store, Writing
 from gateway.store.revocations import Revocation
@@ -32,23 +32,28 @@ class Sessions:
         self._store = store
         self._revoker = revoker
 
-    async def log_out(self, claims: Claims, now_s: float) -> None:
+    async def log_out(self, token: VerifiedToken, now_s: float) -> None:
         """End the session that a verified token belongs to; a token without one ends alone.
 
         Raises:
             StoreUnavailableError: See ``Revoker.carry_out``.
         """
+        claims = token.claims
         session_id, user_id = claims.get("sid"), claims["sub"]
-        expires_at_s = max(now_s, claims["exp"])
+        # One that was minted elsewhere may count for longer than ours do.
+        expires_at_s = max(now_s, token.expires_at_s)
 
         async def work(tx: Writing) -> tuple[None, list[Revocation]]:
             if not isinstance(session_id, str):
                 return None, [self._revoker.of_token(claims["jti"], expires_at_s)]
-            await sessions.end(
+            ended = await sessions.end(
                 tx, session_id, reason=EndReason.LOGOUT, now_s=now_s, user_id=user_id
             )
             # Whether there is such a row or not: `token issue` makes tokens without.
-            return None, [self._revoker.of_session(session_id, now_s)]
+            revoked = [self._revoker.of_session(session_id, expires_at_s)]
+            if ended is not None:
+                revoked.append(self._revoker.of_ended(ended, now_s))
+            return None, revoked
 
         await self._revoker.carry_out(work)
 
@@ -64,7 +69,7 @@ class Sessions:
             if found is None or ending.user_id not in (None, found.user_id):
                 return False, []
             ended = await sessions.end(tx, session_id, reason=ending.reason, now_s=ending.now_s)
-            return ended is not None, [self._revoker.of_session(session_id, ending.now_s)]
+            return ended is not None, [self._revoker.of_ended(found, ending.now_s)]
 
         return await self._revoker.carry_out(work)
 

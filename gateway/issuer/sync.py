@@ -71,19 +71,21 @@ class StoreSync:
         """
         begun_s = self._clock()
         await self._take_revocations()
-        if self._keeper is not None:
-            await self._take_keys(self._keeper, begun_s)
+        marks = await self._take_keys(self._keeper) if self._keeper is not None else []
         self._table.stamp_contact(begun_s)
+        # Last: a database that can be read and not written to has told all that it has to tell.
+        if self._keeper is not None and await self._keeper.advance(marks, begun_s):
+            self._news.set()
 
     async def _follow(self) -> None:
         while True:
+            self._news.clear()  # before the look: what is told during it may have been missed by it
             try:
                 await self.catch_up()
             except (StoreUnavailableError, UnfitStoreError) as error:
                 self._complain(error)
             else:
                 self._rejoice()
-            self._news.clear()
             try:
                 async with asyncio.timeout(PERIOD_S):
                     await self._news.wait()
@@ -114,14 +116,13 @@ class StoreSync:
         self._table.store_epoch = page[-1].epoch
         return len(page) == revocations.PAGE_ROWS
 
-    async def _take_keys(self, keeper: KeyKeeper, now_s: float) -> None:
+    async def _take_keys(self, keeper: KeyKeeper) -> list[KeyMark]:
         async with self._store.read() as tx:
             marks = await keys.list_marks(tx)
             if marks != self._marks:
                 self._on_keys(await keeper.read(tx))
                 self._marks = marks
-        if await keeper.advance(marks, now_s):
-            self._news.set()
+        return marks
 
     def _complain(self, error: Exception) -> None:
         if not self._is_deaf:

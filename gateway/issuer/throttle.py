@@ -26,7 +26,7 @@ from typing import Final
 from gateway.policy.peers import find_address
 from gateway.policy.users import canonical_username
 from gateway.store import throttles
-from gateway.store.engine import Writing
+from gateway.store.engine import Reading, Writing
 from gateway.store.throttles import Counter, ThrottleKind
 
 WINDOW_S: Final = 24 * 3600  # failures count so long; ``throttles.purge`` what began before
@@ -94,6 +94,23 @@ async def admit(tx: Writing, username: str, address: str, *, now_s: float) -> Ti
     return Ticket(user, place, tuple(held), now_s)
 
 
+async def find_wait(tx: Reading, username: str, address: str, *, now_s: float) -> Wait | None:
+    """Return how long a login has to wait, if that is seen without counting; else ``admit`` says.
+
+    Whoever has to wait and comes all the same must cost nobody else a turn at the database: only
+    one transaction writes at a time (in SQLite), and logouts are among those that wait for it.
+    """
+    user, place = canonical_username(username), place_of(address)
+    marks = throttles.marks_of(user, place)
+    seen = await throttles.look(tx, marks, now_s=now_s, window_s=WINDOW_S)
+    if not any(_wait_s(counter, now_s) for counter in seen):
+        return None
+    since_s = now_s - KNOWN_ADDRESS_S
+    is_known = await throttles.is_known_address(tx, user, place, since_s=since_s)
+    wait_s = plan_wait(seen, is_known=is_known, now_s=now_s)
+    return Wait(wait_s) if wait_s else None
+
+
 async def forgive(tx: Writing, ticket: Ticket, *, now_s: float) -> None:
     """The login succeeded: clear its pair, and it was no failure of the user or the address."""
     pair, user, address = ticket.held
@@ -105,8 +122,9 @@ async def forgive(tx: Writing, ticket: Ticket, *, now_s: float) -> None:
 
 
 async def take_back(tx: Writing, ticket: Ticket) -> None:
-    """Nothing was checked: as if the login had not come."""
+    """Nothing was checked: it is as if the login had not come, and it leaves no rows behind."""
     await throttles.forgive(tx, ticket.held, counted_at_s=ticket.counted_at_s)
+    await throttles.clear_unused(tx, [counter.mark for counter in ticket.held])
 
 
 async def unlock(tx: Writing, username: str) -> int:
@@ -127,7 +145,7 @@ def plan_wait(held: Iterable[Counter], *, is_known: bool, now_s: float) -> int:
         for counter in held
         if counter.mark.kind is ThrottleKind.PAIR or not is_known
     ]
-    return math.ceil(max(waits))
+    return math.ceil(max(waits, default=0.0))
 
 
 def place_of(address: str) -> str:

@@ -10,8 +10,8 @@ stays behind.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Self, TypeAlias
 
@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.store import postgres
 from gateway.store import sqlite as sqlite_file
-from gateway.store.faults import UnfitStoreError, translated
+from gateway.store.faults import StoreBusyError, UnfitStoreError, translated
 from gateway.store.sqlite import BEGIN_OPTION
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
@@ -38,6 +38,9 @@ class StoreLimits:
     connections: int = (
         5  # per process; PostgreSQL's default is 100 for all, SQLite writes one by one
     )
+    # Under way or waiting, reading or writing; whoever comes then is told at once. A slow disk does
+    # 200 of them a second, so that the last in the queue is done well within its deadline.
+    transactions: int = 256
 
 
 class Reading:
@@ -90,12 +93,13 @@ class Store:
     ``gateway.store.look`` where it is only to be read.
     """
 
-    __slots__ = ("_engine", "_limits", "_turn", "_url")
+    __slots__ = ("_engine", "_limits", "_turn", "_under_way", "_url")
 
     def __init__(self, url: str, limits: StoreLimits, *, is_read_only: bool = False) -> None:
         self._url = url
         self._limits = limits
         self._engine = _make_engine(url, limits, is_read_only=is_read_only)
+        self._under_way = 0
         # SQLite wakes waiting writers by chance. Within a process they queue here, in their order.
         self._turn = None if self.can_notify else asyncio.Lock()
 
@@ -117,8 +121,9 @@ class Store:
         Raises:
             StoreUnavailableError: See ``gateway.store.faults``.
         """
-        async with self._begun({"postgresql_readonly": True}) as connection:
-            yield Reading(connection)
+        with self._counted():
+            async with self._begun({"postgresql_readonly": True}) as connection:
+                yield Reading(connection)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Writing]:
@@ -127,8 +132,9 @@ class Store:
         Raises:
             StoreUnavailableError: See ``gateway.store.faults``.
         """
-        async with self._turn_taken(), self._begun({BEGIN_OPTION: "IMMEDIATE"}) as connection:
-            yield Writing(connection)
+        with self._counted():
+            async with self._turn_taken(), self._begun({BEGIN_OPTION: "IMMEDIATE"}) as connection:
+                yield Writing(connection)
 
     @asynccontextmanager
     async def exclusive(self, lock: int) -> AsyncIterator[AsyncConnection]:
@@ -161,6 +167,17 @@ class Store:
     async def close(self) -> None:
         """Close all connections; transactions must have ended."""
         await self._engine.dispose()
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Bound the queue: a flood must be told so, and not make all others wait in vain."""
+        if self._under_way >= self._limits.transactions:
+            raise StoreBusyError("too many transactions wait for the database")
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
 
     @asynccontextmanager
     async def _begun(self, options: dict[str, Any]) -> AsyncIterator[AsyncConnection]:

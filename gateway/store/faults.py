@@ -24,6 +24,13 @@ class StoreUnavailableError(GatewayError):
     """
 
 
+class StoreBusyError(StoreUnavailableError):
+    """So many transactions are under way or wait that this one was not begun.
+
+    Not a fault of the database: a flood, which is not to fill the log as well.
+    """
+
+
 class UnfitStoreError(ValueError):
     """The store cannot be used as it is configured; says what is wrong and what to do about it.
 

@@ -189,7 +189,8 @@ async def _spend(
         .values(sealed_successor=None)
     )
     values = {
-        "refreshed_at_s": now_s,
+        # Never back, whatever the clock does: an ending looks here for the last token.
+        "refreshed_at_s": max(now_s, session.refreshed_at_s),
         "idle_expires_at_s": min(now_s + idle_s, session.expires_at_s),
     }
     moved = update(sessions).where(sessions.c.id == session.id).values(values)

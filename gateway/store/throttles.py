@@ -115,6 +115,21 @@ async def hold(
     ]
 
 
+async def look(
+    tx: Reading, marks: Sequence[Mark], *, now_s: float, window_s: float
+) -> list[Counter]:
+    """Return what *marks* stand at, those left out that ``hold`` would begin anew or set right."""
+    old = throttles.c
+    columns = (old.kind, old.failures, old.window_from_s, old.last_failure_at_s)
+    rows = await tx.rows(select(*columns).where(or_(*map(_is, marks))))
+    by_kind = {mark.kind.value: mark for mark in marks}
+    return [
+        Counter(by_kind[row.kind], row.failures, row.last_failure_at_s)
+        for row in rows
+        if now_s - window_s < row.window_from_s <= now_s and row.last_failure_at_s <= now_s
+    ]
+
+
 async def count(tx: Writing, held: Sequence[Counter], *, now_s: float) -> None:
     """Count one failure on each of the counters that this transaction holds."""
     for counter in held:
@@ -144,6 +159,12 @@ async def clear(tx: Writing, marks: Sequence[Mark]) -> None:
     """Forget the failures of *marks*."""
     for mark in sorted(marks, key=lambda each: each.kind):
         await tx.execute(delete(throttles).where(_is(mark)))
+
+
+async def clear_unused(tx: Writing, marks: Sequence[Mark]) -> None:
+    """Forget those of *marks* that stand at no failure: they say nothing."""
+    for mark in sorted(marks, key=lambda each: each.kind):
+        await tx.execute(delete(throttles).where(_is(mark), throttles.c.failures == 0))
 
 
 async def clear_user(tx: Writing, canonical_username: str) -> int:

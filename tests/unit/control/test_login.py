@@ -11,7 +11,7 @@ import pytest
 from gateway.errors import Reason
 from gateway.policy.tokens import Issuer, TokenVerifier
 from gateway.store.engine import Store
-from gateway.store.faults import StoreUnavailableError
+from gateway.store.faults import StoreBusyError, StoreUnavailableError
 from tests.kit.issuing import ACCESS_S, LIFETIMES, PASSWORD
 from tests.unit.control.asking import FORM, JSON, Control, check_problem, open_control
 from tests.unit.issuer.fakes import NOW_S, key_for
@@ -139,19 +139,25 @@ def test_throttled_logins_are_told_how_long(control: Control) -> None:
         assert int(answers[-1].headers["retry-after"]) >= 1
 
 
+@pytest.mark.parametrize(("error", "lines"), [(StoreUnavailableError, 1), (StoreBusyError, 0)])
 def test_a_store_that_does_not_answer_lets_nobody_in(
-    control: Control, monkeypatch: pytest.MonkeyPatch
+    control: Control,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: type[StoreUnavailableError],
+    lines: int,
 ) -> None:
-    """DESIGN.md section 8: 503, never a pass, and a hint to come again."""
+    """DESIGN.md section 8: 503, never a pass, and a hint to come again; a flood fills no log."""
 
     def write(_: Store) -> None:
-        raise StoreUnavailableError("refused")
+        raise error("refused")
 
     monkeypatch.setattr(Store, "write", write)
     response = control.log_in(as_json())
 
     check_problem(response, 503, "store_unavailable")
     assert response.headers["retry-after"] == "1"
+    assert len(caplog.records) == lines
 
 
 def test_a_password_in_the_query_is_no_login(control: Control) -> None:

@@ -148,24 +148,29 @@ async def test_a_user_who_has_gone_ends_with_the_next_refresh(issuer: Issuing) -
     assert kept.end_reason is EndReason.USER_REMOVED
 
 
+@pytest.mark.parametrize("ahead_s", [0, 1, 2])
 async def test_a_login_in_the_second_of_a_logout_of_all_counts(
-    issuer: Issuing, monkeypatch: pytest.MonkeyPatch
+    issuer: Issuing, monkeypatch: pytest.MonkeyPatch, ahead_s: int
 ) -> None:
-    """THREATS SES-09: the tokens of that second are revoked, so that new ones wait for its end."""
+    """THREATS SES-09: the tokens of that second are revoked, so that new ones wait for its end.
+
+    Also where it is the second of a host whose clock is ahead.
+    """
     slept: list[float] = []
 
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
 
     old = await issuer.log_in()
-    await issuer.sessions.end_all("aymen", Ending(reason=EndReason.LOGOUT_ALL, now_s=NOW_S))
+    ending = Ending(reason=EndReason.LOGOUT_ALL, now_s=NOW_S + ahead_s)
+    await issuer.sessions.end_all("aymen", ending)
     monkeypatch.setattr(asyncio, "sleep", sleep)
     new = await issuer.log_in(now_s=NOW_S)
 
-    assert slept == [0.25]
+    assert slept == [0.25 + ahead_s]
     assert not issuer.counts(old)
     assert issuer.counts(new)
-    assert claims_of(new)["iat"] == int(NOW_S) + 1
+    assert claims_of(new)["iat"] == int(NOW_S) + 1 + ahead_s
 
 
 async def test_a_password_changed_while_it_was_checked_lets_nobody_in(issuer: Issuing) -> None:

@@ -5,12 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
-from gateway.issuer.passwords import PasswordsBusyError
+from gateway.issuer.grants import Grant
+from gateway.issuer.passwords import PasswordChecker, PasswordsBusyError
 from gateway.issuer.throttle import Wait
 from gateway.issuer.user_admin import NewUser
 from gateway.store import users
 from gateway.store.engine import Store
+from gateway.store.tables import throttles
 from gateway.store.users import StoredUser
 from tests.kit.hash_vectors import DJANGO_PASSWORD, HASHES
 from tests.kit.issuing import PASSWORD, Issuing, claims_of, issuing
@@ -131,15 +134,43 @@ async def test_a_hundred_guesses_at_once_are_counted_one_by_one(issuer: Issuing)
     assert sum(isinstance(answer, Wait) for answer in answers) >= 14
 
 
-async def test_a_full_pool_counts_nothing(store: Store, tmp_path: Path) -> None:
-    """Nothing was checked, so that nothing was wrong: it is as if the login had not come."""
+@pytest.mark.parametrize("seen", ["before", "after"])
+async def test_a_full_pool_counts_nothing(
+    store: Store, tmp_path: Path, seen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was checked, so that nothing was wrong: it is as if the login had not come.
+
+    No row is left of it: names are made up faster than passwords are checked.
+    """
+    if seen == "after":  # the last place was taken between the look and the check
+        monkeypatch.setattr(PasswordChecker, "check_room", lambda _: None)
     async with issuing(store, tmp_path, threads=1, waiting=0) as issuer:
         issuer.hasher.may_end.clear()
         busy = asyncio.create_task(issuer.try_login("zoe"))
         await asyncio.to_thread(issuer.hasher.begun.acquire)
         for _ in range(10):
             with pytest.raises(PasswordsBusyError):
-                await issuer.try_login()
+                await issuer.try_login(address="198.51.100.1")
+        async with store.read() as tx:
+            kept = await tx.rows(select(throttles.c.kind))
+        assert len(kept) == 3  # of the login that is being checked
         issuer.hasher.may_end.set()
         assert await busy is None
         await issuer.log_in()
+
+
+async def test_who_has_to_wait_does_not_write(issuer: Issuing) -> None:
+    """A login that is refused takes no turn from those that write, as logouts do."""
+    while not isinstance(await issuer.try_login(password="wrong"), Wait):
+        pass
+    async with issuer.store.write(), asyncio.timeout(4):  # less than a turn is waited for
+        assert isinstance(await issuer.try_login(), Wait)
+
+
+async def test_two_first_logins_at_once_are_both_let_in(issuer: Issuing) -> None:
+    """One puts a stronger hash in place of the one that the other was checked against."""
+    user = await _brought_along(issuer)
+    grants = await asyncio.gather(*(issuer.try_login("zoe", DJANGO_PASSWORD) for _ in range(2)))
+
+    assert all(isinstance(grant, Grant) for grant in grants)
+    assert len(await issuer.sessions.list_of_user(user.id, NOW_S)) == 2

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.issuer.revoker import CLOCKS_APART_S
 from gateway.issuer.shared_file import SharedFileError
 from gateway.store import revocations
 from gateway.store.engine import Writing
@@ -23,7 +24,7 @@ async def test_what_is_revoked_is_known_before_it_returns(issuer: Issuing) -> No
     assert issuer.table.is_revoked([("sid", "s-1")], int(NOW_S), NOW_S)
     async with issuer.store.read() as tx:
         [kept] = await revocations.since(tx, 0)
-    assert (kept.key, kept.expires_at_s) == ("s-1", NOW_S + ACCESS_S + LEEWAY_S)
+    assert (kept.key, kept.expires_at_s) == ("s-1", NOW_S + ACCESS_S + LEEWAY_S + CLOCKS_APART_S)
 
 
 async def test_work_that_fails_revokes_nothing(issuer: Issuing) -> None:

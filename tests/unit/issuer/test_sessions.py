@@ -3,9 +3,11 @@
 import pytest
 
 from gateway.errors import Reason
+from gateway.issuer.grants import Grant
 from gateway.issuer.sessions import Ending
+from gateway.policy.tokens import VerifiedToken
 from gateway.store.sessions import EndReason
-from tests.kit.issuing import Issuing, claims_of
+from tests.kit.issuing import ACCESS_S, ISSUER, LEEWAY_S, Issuing, claims_of, verified
 from tests.unit.issuer.fakes import NOW_S
 
 pytestmark = pytest.mark.anyio
@@ -17,7 +19,7 @@ BY_OPERATOR = Ending(reason=EndReason.REVOKED, now_s=NOW_S)
 async def test_a_logout_ends_its_session_and_no_other(issuer: Issuing) -> None:
     """When it returns, the access token does not count and the refresh token is invalid."""
     ended, other = await issuer.log_in(), await issuer.log_in()
-    await issuer.sessions.log_out(claims_of(ended), NOW_S)
+    await issuer.sessions.log_out(verified(ended), NOW_S)
 
     assert not issuer.counts(ended)
     assert issuer.counts(other)
@@ -29,7 +31,7 @@ async def test_a_logout_can_be_repeated(issuer: Issuing) -> None:
     """THREATS SES-08: also long after the token has expired; who asks again had no answer."""
     grant = await issuer.log_in()
     for now_s in (NOW_S, NOW_S + 1, NOW_S + 10_000):
-        await issuer.sessions.log_out(claims_of(grant), now_s)
+        await issuer.sessions.log_out(verified(grant), now_s)
 
     assert not issuer.counts(grant)
 
@@ -37,9 +39,9 @@ async def test_a_logout_can_be_repeated(issuer: Issuing) -> None:
 async def test_a_token_without_a_session_ends_alone(issuer: Issuing) -> None:
     """One that was minted elsewhere has no ``sid``: it is revoked by its ``jti``."""
     first, second = await issuer.log_in(), await issuer.log_in()
-    claims = claims_of(first)
-    del claims["sid"]
-    await issuer.sessions.log_out(claims, NOW_S)
+    token = VerifiedToken(claims_of(first), ISSUER)
+    del token.claims["sid"]
+    await issuer.sessions.log_out(token, NOW_S)
 
     assert not issuer.counts(first)
     assert issuer.counts(second)
@@ -48,11 +50,58 @@ async def test_a_token_without_a_session_ends_alone(issuer: Issuing) -> None:
 async def test_a_token_of_a_session_that_is_not_kept_ends_too(issuer: Issuing) -> None:
     """``token issue`` makes tokens whose session is in no table."""
     grant = await issuer.log_in()
-    claims = claims_of(grant) | {"sid": "nowhere"}
-    await issuer.sessions.log_out(claims, NOW_S)
+    token = VerifiedToken(claims_of(grant) | {"sid": "nowhere"}, ISSUER)
+    await issuer.sessions.log_out(token, NOW_S)
 
     assert issuer.counts(grant)
     assert issuer.table.is_revoked([("sid", "nowhere")], int(NOW_S), NOW_S)
+
+
+@pytest.mark.parametrize("named", [{}, {"sid": "elsewhere"}], ids=["alone", "session"])
+async def test_a_token_that_has_ended_stays_so_to_its_last_second(
+    issuer: Issuing, named: dict[str, str]
+) -> None:
+    """Its leeway included, and however long it was minted for: it does not come back."""
+    grant = await issuer.log_in()
+    issued_s = int(NOW_S)
+    claims = claims_of(grant) | {"exp": issued_s + 100 * ACCESS_S}
+    del claims["sid"]
+    token = VerifiedToken(claims | named, ISSUER)
+    await issuer.sessions.log_out(token, NOW_S)
+
+    for now_s in (NOW_S, token.claims["exp"] - 1, token.expires_at_s - 1):
+        assert issuer.view.is_revoked(VerifiedToken(claims | named, ISSUER), now_s)
+
+
+@pytest.mark.parametrize("behind_s", [2, 3600])
+@pytest.mark.parametrize("way", ["logout", "user", "operator", "all", "reuse"])
+async def test_a_clock_that_is_behind_ends_a_session_for_as_long(
+    issuer: Issuing, way: str, behind_s: int
+) -> None:
+    """Another host's clock issued the token, or ours did before it was set back (SES-24)."""
+    grant = await issuer.log_in()
+    refreshed = await issuer.granter.refresh(grant.refresh_token, NOW_S)
+    assert isinstance(refreshed, Grant)
+    earlier_s = NOW_S - behind_s
+    match way:
+        case "logout":
+            await issuer.sessions.log_out(verified(grant), earlier_s)
+        case "reuse":
+            for spent_s in (NOW_S, NOW_S + 20):
+                await issuer.granter.refresh(grant.refresh_token, spent_s)
+        case "user":
+            ending = Ending(reason=EndReason.LOGOUT, now_s=earlier_s, user_id="aymen")
+            await issuer.sessions.end(grant.session_id, ending)
+        case "operator":
+            ending = Ending(reason=EndReason.REVOKED, now_s=earlier_s)
+            await issuer.sessions.end(grant.session_id, ending)
+        case _:
+            ending = Ending(reason=EndReason.LOGOUT_ALL, now_s=earlier_s)
+            await issuer.sessions.end_all("aymen", ending)
+
+    last_s = int(NOW_S) + ACCESS_S + LEEWAY_S - 1
+    assert not issuer.counts(refreshed, NOW_S)
+    assert not issuer.counts(refreshed, last_s)
 
 
 async def test_a_user_ends_their_own_sessions_only(issuer: Issuing) -> None:

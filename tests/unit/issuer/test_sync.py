@@ -132,6 +132,24 @@ async def test_new_keys_are_told_once(store: Store, table: RevocationTable) -> N
     assert rings[2].signing.kid == rings[1].others[0].kid
 
 
+async def test_a_store_that_takes_no_writes_has_been_reached(
+    store: Store, table: RevocationTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk, or a standby: a key that is due stays so, and requests go on being let in."""
+    keeper = KeyKeeper(store, KeyBox(), KeyPolicy(algorithm="ES256", token_lifetime_s=90.0))
+    await keeper.open(NOW_S)
+    await _revoke(store, "a")
+
+    async def advance(*_: object) -> bool:
+        raise StoreUnavailableError("read-only")
+
+    monkeypatch.setattr(KeyKeeper, "advance", advance)
+    with pytest.raises(StoreUnavailableError):
+        await _sync(store, table, keeper=keeper).catch_up()
+    assert _knows(table, "a")
+    assert table.contacts[0] == NOW_S
+
+
 @asynccontextmanager
 async def _following(sync: StoreSync) -> AsyncIterator[None]:
     task = asyncio.create_task(sync.run())
@@ -170,6 +188,26 @@ async def test_postgresql_tells_at_once(
         await _revoke(store, "second")
         await _until(table, "second")
     table.close()
+
+
+async def test_what_is_told_during_a_look_is_looked_for(
+    store: Store, table: RevocationTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A notification that comes after the revocations were read, and before the look is over."""
+    monkeypatch.setattr(sync_module, "PERIOD_S", 3600.0)
+    sync = _sync(store, table)
+    catch_up = sync.catch_up
+    looks = count()
+
+    async def told_late() -> None:
+        await catch_up()
+        if next(looks) == 0:
+            await _revoke(store, "late")
+            sync._news.set()
+
+    monkeypatch.setattr(sync, "catch_up", told_late)
+    async with _following(sync):
+        await _until(table, "late")
 
 
 async def test_a_store_that_fails_is_complained_about_once(

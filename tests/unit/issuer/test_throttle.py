@@ -14,6 +14,7 @@ from gateway.issuer.throttle import (
     Ticket,
     Wait,
     admit,
+    find_wait,
     forgive,
     place_of,
     plan_wait,
@@ -287,6 +288,28 @@ async def test_what_was_not_checked_does_not_count(store: Store) -> None:
         assert isinstance(ticket, Ticket)
         async with store.write() as tx:
             await take_back(tx, ticket)
+    async with store.read() as tx:
+        assert await tx.rows(select(tables.throttles.c.kind)) == []
+
+
+@pytest.mark.anyio
+async def test_a_wait_is_seen_without_counting(store: Store) -> None:
+    """What would be refused is refused by a look; what the look cannot tell, ``admit`` does.
+
+    A last failure that is still to come shows a clock that was set back, which ``admit`` mends.
+    """
+
+    async def seen(address: str = HOME, now_s: float = NOW_S) -> Wait | None:
+        async with store.read() as tx:
+            return await find_wait(tx, "alice", address, now_s=now_s)
+
+    assert await seen() is None
+    await _fail(store, "alice", HOME)
+    assert await seen("198.51.100.1") is None
+    assert await seen() == await _try(store) == Wait(1)
+    assert await seen(now_s=NOW_S + 1) is None
+    assert await seen(now_s=NOW_S - 1) is None
+    assert await seen(now_s=NOW_S + WINDOW_S) is None
 
 
 @pytest.mark.anyio

@@ -7,7 +7,7 @@ from sqlalchemy import select, text
 
 from gateway.store import revocations, users
 from gateway.store.engine import Store, StoreLimits
-from gateway.store.faults import StoreUnavailableError, UnfitStoreError
+from gateway.store.faults import StoreBusyError, StoreUnavailableError, UnfitStoreError
 from gateway.store.migrate import open_store
 from gateway.store.tables import revocation_epoch
 from tests.unit.store.test_users import ALICE
@@ -137,3 +137,26 @@ async def test_a_reading_transaction_cannot_write(postgres_url: str) -> None:
 async def _write_in_a_read(store: Store) -> None:
     async with store.read() as tx:
         await tx.rows(text("DELETE FROM users RETURNING id"))
+
+
+@pytest.mark.parametrize("way", ["read", "write"])
+async def test_a_queue_is_bounded(store_url: str, way: str) -> None:
+    """Whoever comes when it is full hears so at once, and takes no place; then it goes on."""
+    await (await open_store(store_url)).close()
+    async with Store(store_url, StoreLimits(connections=1, transactions=3)) as store:
+        may_end, begun = asyncio.Event(), asyncio.Event()
+
+        async def transaction() -> None:
+            async with getattr(store, way)():
+                begun.set()
+                await may_end.wait()
+
+        tasks = [asyncio.create_task(transaction()) for _ in range(3)]
+        await begun.wait()
+        for opened in (store.read, store.write) * 2:
+            with pytest.raises(StoreBusyError, match="too many"):
+                async with opened():
+                    pass
+        may_end.set()
+        await asyncio.gather(*tasks)
+        await store.ping()
