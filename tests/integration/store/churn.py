@@ -10,7 +10,7 @@ import sys
 from itertools import count
 
 from gateway.store import keys, revocations, rotation, sessions
-from gateway.store.engine import Store
+from gateway.store.engine import Store, StoreLimits
 from gateway.store.keys import KeyBox, NewKey
 from gateway.store.migrate import open_store
 from gateway.store.revocations import Revocation, RevocationKind
@@ -19,6 +19,7 @@ from gateway.store.sessions import EndReason
 from tests.kit.stores import DAY_S, NOW_S, session
 
 _FAMILIES = 4
+_LIMITS = StoreLimits(deadline_s=60.0)  # five of these start at once, on a machine that may be busy
 
 
 def _say(*words: str) -> None:
@@ -55,7 +56,7 @@ async def _log_out(store: Store) -> None:
 
 
 async def _work(work: str, url: str) -> None:
-    async with await open_store(url) as store:
+    async with await open_store(url, _LIMITS) as store:
         if work == "key":
             box, own = KeyBox(), NewKey(f"made-by-{os.getpid()}", "ES256", b"pem")
             key = await keys.ensure_current(store, "ES256", lambda: own, box=box, now_s=NOW_S)

@@ -17,10 +17,10 @@ from gateway.store.rotation import Replayed, Rotated
 from gateway.store.sessions import EndReason
 from tests.kit.stores import DAY_S, NOW_S
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 
 ROOT: Final = Path(__file__).parents[3]
-DEADLINE_S: Final = 90
+DEADLINE_S: Final = 200
 
 
 @contextmanager
