@@ -6,6 +6,7 @@ the first key is made, the revocations are read into the table, the listeners ar
 
 import asyncio
 import contextlib
+import errno
 import os
 import resource
 import signal
@@ -34,6 +35,10 @@ from gateway.runtime_dir import runtime_dir
 from gateway.store.keys import StoredKey
 
 _TABLE: Final = "revocations"
+_LISTEN_CURES: Final = {
+    errno.EADDRINUSE: "stop what listens there (ss -ltnp shows it), or choose another port",
+    errno.EACCES: "choose a port from 1024 on, or give the process CAP_NET_BIND_SERVICE",
+}
 _READY_S: Final = 30.0  # for a worker to start; a loaded machine takes its time
 
 _clock: Final = time.time  # noqa: TID251 (read here for what is done before any worker starts)
@@ -156,11 +161,9 @@ def _listen(config: Config, key: str, index: int, address: Address) -> socket.so
         return socket.create_server((address.host, address.port), family=_family(address))
     except OSError as error:
         place = config.place(key, index) if key == "listen" else config.place(key, "listen", index)
-        raise ConfigError(
-            place,
-            f"cannot listen on {address}: {error.strerror}",
-            "stop what listens there (ss -ltnp shows it), or choose another port",
-        ) from None
+        reason = (error.strerror or "no reason told").partition(" (while")[0]  # Python adds it
+        cure = _LISTEN_CURES.get(error.errno or 0, "name an address of this host")
+        raise ConfigError(place, f"cannot listen on {address}: {reason}", cure) from None
 
 
 def _raise_descriptor_limit() -> None:

@@ -3,6 +3,8 @@
 import socket
 from pathlib import Path
 
+import pytest
+
 from tests.kit.gateway import configuration, run_command, write_configuration
 
 
@@ -25,3 +27,22 @@ def test_a_taken_address_exits_with_2(tmp_path: Path) -> None:
     assert result.returncode == 2
     assert f"cannot listen on {address}" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        pytest.param("192.0.2.1:8080", "Cannot assign requested address\n", id="not-ours"),
+        pytest.param("nowhere.invalid:8080", "\n", id="no-such-name"),
+    ],
+)
+def test_an_address_of_nobody_here_has_its_own_cure(
+    tmp_path: Path, address: str, told: str
+) -> None:
+    """Looking for who has taken it would find nobody; Python's own words about it are left out."""
+    path = write_configuration(tmp_path, configuration(9) | {"listen": address})
+    result = run_command("run", "--config", str(path))
+
+    assert result.returncode == 2
+    assert f"listen: cannot listen on {address}: " in result.stderr
+    assert result.stderr.endswith(f"{told}  name an address of this host\n")
