@@ -59,6 +59,7 @@ from gateway.store.keys import StoredKey
 BACKLOG: Final = 2048  # connections that wait to be accepted; uvicorn's default, nginx: 511
 DRAIN_S: Final = 30  # for what is in flight at SIGTERM; systemd gives 90 before it kills
 ADMIN_DRAIN_S: Final = 5  # for what operators have begun; their answers are small
+START_S: Final = 30  # for a worker to start; a loaded machine takes its time
 _ORPHAN_LOOK_S: Final = 0.25
 _DRAIN_LOOK_S: Final = 0.05
 _CONTACT_S: Final = 5.0  # the store is asked twice a second: ten times without an answer
@@ -95,6 +96,8 @@ def uvicorn_config(plan: WorkerPlan, *, workers: int = 1) -> uvicorn.Config:
         workers=workers,
         backlog=BACKLOG,
         timeout_graceful_shutdown=DRAIN_S,
+        # uvicorn kills who does not answer by then, and one that still starts cannot.
+        timeout_worker_healthcheck=START_S,
         log_config=None,
         access_log=False,
         server_header=False,

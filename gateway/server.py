@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from gateway.config.addresses import Address
@@ -30,7 +31,7 @@ from gateway.issuer.key_ring import KeyRing
 from gateway.issuer.revocation_table import RevocationTable
 from gateway.issuer.shared_file import SharedFileError
 from gateway.issuer.sync import StoreSync
-from gateway.process import WorkerPlan, uvicorn_config
+from gateway.process import START_S, WorkerPlan, uvicorn_config
 from gateway.runtime_dir import runtime_dir
 from gateway.store.keys import StoredKey
 
@@ -39,13 +40,15 @@ _LISTEN_CURES: Final = {
     errno.EADDRINUSE: "stop what listens there (ss -ltnp shows it), or choose another port",
     errno.EACCES: "choose a port from 1024 on, or give the process CAP_NET_BIND_SERVICE",
 }
-_READY_S: Final = 30.0  # for a worker to start; a loaded machine takes its time
 
 _clock: Final = time.time  # noqa: TID251 (read here for what is done before any worker starts)
 
 
 def serve(path: Path) -> int:
-    """Run the gateway with the configuration at *path* until SIGINT or SIGTERM; return 0.
+    """Run the gateway with the configuration at *path* until SIGINT or SIGTERM.
+
+    Returns:
+        0, or uvicorn's ``STARTUP_FAILURE`` where a worker could not start, which ends them all.
 
     Raises:
         ConfigErrors: The configuration has faults.
@@ -69,9 +72,10 @@ def serve(path: Path) -> int:
             admin_sockets=tuple(admin_sockets),
         )
         if workers > 1:
-            _Supervisor(uvicorn_config(plan, workers=workers), sockets, plan, table).run()
-        else:
-            _run_one(plan, sockets)
+            supervisor = _Supervisor(uvicorn_config(plan, workers=workers), sockets, plan, table)
+            supervisor.run()
+            return supervisor.exit_code
+        _run_one(plan, sockets)
     return 0
 
 
@@ -121,17 +125,33 @@ class _Supervisor(Multiprocess):
         self._plan = plan
         self._table = table
 
+    @property
+    def exit_code(self) -> int:
+        """What the gateway ends with: not 0, where it ended since a worker could not start."""
+        failed = any(process.exitcode == STARTUP_FAILURE for process in self.processes)
+        return STARTUP_FAILURE if failed else 0
+
     def init_processes(self) -> None:
         """Start the workers, and say where they listen once all of them do."""
         super().init_processes()
-        if all(process.wait_until_ready(_READY_S, self.should_exit) for process in self.processes):
+        self._let_deaths_be_heard()
+        if all(process.wait_until_ready(START_S, self.should_exit) for process in self.processes):
             _tell(self.sockets, self._plan)
 
     def keep_subprocess_alive(self) -> None:
         """Replace workers that have died, twice a second."""
         super().keep_subprocess_alive()
+        self._let_deaths_be_heard()
         with contextlib.suppress(SharedFileError):  # the next look will do
             self._table.purge(_clock())
+
+    def _let_deaths_be_heard(self) -> None:
+        """Close our copy of each worker's end of its pipe: then the pipe ends when the worker does.
+
+        Otherwise one that is killed while it is asked whether it is well is waited for.
+        """
+        for process in self.processes:
+            process.child_conn.close()
 
 
 def _run_one(plan: WorkerPlan, sockets: list[socket.socket]) -> None:

@@ -6,13 +6,14 @@ or the gateway with all of them, are killed a moment after one of the three was 
 ``GATEWAY_TEST_KILLS=200`` kills as often as issue 3 asks for; it takes some minutes.
 """
 
+import logging
 import os
 import random
 import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -36,11 +37,14 @@ VISITORS: Final = 4
 REFRESHES: Final = 16  # of one session, at most
 GRACE_S: Final = 10.0  # of a spent refresh token; a loaded machine may need longer to start anew
 LATEST_KILL_S: Final = {"/authenticate": 0.3, "/refresh": 0.02, "/logout": 0.02}  # after it is sent
+WAIT_S: Final = 1.0  # before a client that was sent away comes again
 SEEN_AGAIN: Final = 20  # of what was logged out last, after each restart
 
 GOOD: Final = (200, "")
 REVOKED: Final = (401, "token_revoked")
 PASSWORD: Final = "canary-password"
+
+log = logging.getLogger(__name__)
 
 
 class TooLateError(Exception):
@@ -141,7 +145,7 @@ class Visitor:
     def _insist(
         self, method: str, target: str, token: str = "", content: Mapping[str, Any] | None = None
     ) -> Answer:
-        """Ask until there is an answer; that the store is busy is none."""
+        """Ask until there is an answer; one that says to ask again later is none."""
         while True:
             try:
                 client = self._connect()
@@ -153,9 +157,11 @@ class Visitor:
                 self._stage.note(f"lost {target}")
                 continue
             self._stage.note("answered")
-            if answer.reason != "store_unavailable":
+            if answer.reason not in ("store_unavailable", "login_throttled"):
                 return answer
-            self._stage.note("busy")
+            # A login that was killed counts as failed, and some in a row cost a wait.
+            self._stage.note(answer.reason)
+            self._stage.is_over.wait(WAIT_S)
 
     def _connect(self) -> Client:
         port = self._stage.find()
@@ -239,12 +245,7 @@ def service() -> Iterator[Tally]:
 
 
 @pytest.mark.timeout(180 + 15 * KILLS)
-def test_what_was_answered_outlives_kills(
-    service: Tally,
-    store_url: str,
-    tmp_path: Path,
-    record_property: Callable[[str, object], None],
-) -> None:
+def test_what_was_answered_outlives_kills(service: Tally, store_url: str, tmp_path: Path) -> None:
     """SES-01, SES-03, SES-08: no session lost, no logout forgotten, no family ended by mistake."""
     names = [f"visitor{number}" for number in range(VISITORS)]
     hashed = argon2.PasswordHasher().hash(PASSWORD)
@@ -272,5 +273,5 @@ def test_what_was_answered_outlives_kills(
                 _pair_of(client.ask("POST", "/refresh", content={"refresh_token": pair.refresh}))
     finally:
         killer.stop()
-    record_property("seen", dict(stage.seen))  # --junitxml keeps it, for who kills more often
-    assert stage.seen["busy"] == 0
+    log.info("%s", dict(stage.seen))  # --log-cli-level=INFO shows it
+    assert stage.seen["store_unavailable"] == 0

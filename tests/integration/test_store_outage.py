@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Final
 
 import argon2
@@ -11,9 +12,10 @@ import pytest
 
 from tests.conftest import StartGateway
 from tests.kit.client import Client, connected_to_all
-from tests.kit.gateway import configuration, mint
+from tests.kit.gateway import GatewayProcess, configuration, mint
 from tests.kit.postgres import PostgresServer, find_binaries
 from tests.kit.tally import Tally
+from tests.kit.wire import Barrier
 
 WORKERS: Final = 2
 SILENCE: Final = "4s"  # a loaded machine takes a second or two to stop a server
@@ -96,6 +98,27 @@ def test_an_outage_is_outlived(
             assert client.ask("POST", "/logout", granted.content["token"]).status == 204
             assert _verdicts(clients, "/p", granted.content["token"]) == [REVOKED] * WORKERS
     gateway.check_quiet()
+
+
+@pytest.mark.parametrize("outage", OUTAGES)
+def test_an_outage_keeps_no_gateway_from_ending(
+    service: Tally, server: PostgresServer, tmp_path: Path, outage: str
+) -> None:
+    """SIGTERM: what waits for the store is answered, and nobody waits for it to say goodbye."""
+    leave, come_back = OUTAGES[outage]
+    url = server.create_database(f"ending {outage}").replace(" ", "%20")
+    gateway = GatewayProcess(configuration(service.port, store=url), tmp_path)
+    with Client(gateway.port) as client:
+        assert client.ask("POST", "/logout", mint(sid="one")).status == 204
+        leave(server)
+        try:
+            client.send("POST", "/logout", mint(sid="other"))
+            with Barrier(gateway.port) as barrier:
+                barrier.cross()
+            gateway.stop()
+            assert client.read().verdict == UNAVAILABLE
+        finally:
+            come_back(server)
 
 
 def _verdicts(

@@ -1,21 +1,25 @@
 """Several workers: one that is killed takes only its own requests with it, and is replaced."""
 
 import os
+import shutil
 import signal
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import pytest
+from uvicorn.config import STARTUP_FAILURE
 
 from tests.conftest import StartGateway
 from tests.kit.client import LOST, Answer, Client, connected_to_all
-from tests.kit.gateway import GatewayProcess, configuration, mint
+from tests.kit.gateway import DEADLINE_S, GatewayProcess, configuration, mint
 from tests.kit.script import read_body, send, wait_for
 from tests.kit.upstream import Upstream
 
 WORKERS: Final = 2
+UVICORNS_PATIENCE_S: Final = 5  # its default for ``timeout_worker_healthcheck``
 IN_FLIGHT: Final = 3  # of each worker
 DONE: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n" + b'{"done":true}'
 
@@ -68,6 +72,44 @@ def test_workers_end_with_their_gateway(tmp_path: Path, own_upstream: Upstream) 
             client.ask("GET", "/public")
     with pytest.raises(ConnectionRefusedError):
         Client(gateway.port).ask("GET", "/public")
+
+
+@pytest.mark.slow
+def test_a_worker_that_starts_slowly_is_waited_for(gateway: GatewayProcess) -> None:
+    """Longer than uvicorn's 5 s; and one that is killed in its start is replaced at once."""
+    known = set(gateway.worker_pids())
+    os.kill(min(known), signal.SIGKILL)
+    starting = _await_new_worker(gateway, known)
+    os.kill(starting, signal.SIGSTOP)
+    time.sleep(UVICORNS_PATIENCE_S + 1)
+    assert starting in gateway.worker_pids()
+    os.kill(starting, signal.SIGKILL)
+    begun_s = time.monotonic()
+    replacing = _await_new_worker(gateway, known | {starting})
+    assert time.monotonic() - begun_s < UVICORNS_PATIENCE_S
+    with connected_to_all(gateway.port, WORKERS):
+        assert replacing in gateway.worker_pids()
+
+
+def test_a_worker_that_cannot_start_ends_its_gateway(
+    tmp_path: Path, own_upstream: Upstream
+) -> None:
+    """Whoever watches it must see a failure: exit code 3, and the fault on standard error."""
+    gateway = GatewayProcess(configuration(own_upstream.port, workers=WORKERS), tmp_path)
+    for directory in tmp_path.glob("var/run-*"):
+        shutil.rmtree(directory)
+    os.kill(gateway.worker_pids()[0], signal.SIGKILL)
+    with pytest.raises(AssertionError, match="the revocations cannot be opened"):
+        gateway.await_end()  # starlette prints a traceback around it
+    assert gateway._process.returncode == STARTUP_FAILURE
+
+
+def _await_new_worker(gateway: GatewayProcess, known: set[int]) -> int:
+    deadline_s = time.monotonic() + DEADLINE_S
+    while not (new := set(gateway.worker_pids()) - known):
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+    return new.pop()
 
 
 def _read(client: Client) -> Answer | None:
