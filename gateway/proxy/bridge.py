@@ -70,10 +70,20 @@ class ControlCall:
         self._task.add_done_callback(self._on_done)
 
     def on_client_lost(self) -> None:
-        """Stop: nobody waits for the answer any more."""
-        if self._task is not None:
-            self._task.remove_done_callback(self._on_done)
-            self._task.cancel()
+        """Give no answer. What a verified token has asked for is done all the same.
+
+        A page that sends its logout and is left, an app that is ended: they mean it. Everything
+        else stops, since anybody can ask for it and go away.
+        """
+        task = self._task
+        if task is None:
+            return
+        task.remove_done_callback(self._on_done)
+        if self._serve.token is None:
+            task.cancel()
+        else:
+            self._worker.unattended.add(task)
+            task.add_done_callback(self._worker.unattended.discard)
 
     def pause_answer(self) -> None:
         """Nothing to do: the answer is one small write."""

@@ -1,5 +1,6 @@
 """What all connections of one process share; built by ``gateway.server``, nothing is global."""
 
+import asyncio
 import itertools
 import secrets
 from collections.abc import Callable
@@ -38,6 +39,7 @@ class Worker:
         "revocations",
         "snapshot",
         "sweeper",
+        "unattended",
     )
 
     def __init__(
@@ -56,6 +58,7 @@ class Worker:
         self.date = date
         self.sweeper = sweeper
         self.revocations = revocations
+        self.unattended: set[asyncio.Task[None]] = set()  # of clients that have gone
         self._pools: dict[str, Pool] = {}
         prefix = secrets.token_hex(_PREFIX_BYTES)  # so that ids of two processes do not meet
         self._id_prefix = prefix.encode() + b"-"

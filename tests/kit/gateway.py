@@ -135,6 +135,7 @@ class GatewayProcess:
             text=True,
             start_new_session=True,  # a group of its own, so that all of it can be killed at once
         )
+        self.folder = folder
         self.port = 0
         self.admin_port = 0 if "admin" in document else -1
         self.lines: list[str] = []  # of stderr
