@@ -32,6 +32,7 @@ from gateway.policy.revoked import NoRevocations, Revocations
 from gateway.policy.signature import VerificationKey
 from gateway.policy.tokens import Issuer, TokenVerifier, VerifiedToken
 from gateway.store import revocations
+from gateway.store.engine import StoreLimits
 from gateway.store.migrate import open_store
 from gateway.store.revocations import Revocation, RevocationKind
 
@@ -40,7 +41,8 @@ LIVE_S: Final = 24 * 3600.0  # longer than any run
 WARM_UP_S: Final = 1
 SETTLE_S: Final = TABLE_PERIOD_S + 5.0  # by then a table that is nearly full has been enlarged
 _STORE: Final = "revocations.db"
-_BATCH_ROWS: Final = 20_000  # one transaction
+FILL_S: Final = 60.0  # for one transaction of the filling
+_BATCH_ROWS: Final = 10_000  # in one transaction
 _MIB: Final = 2**20
 
 T = TypeVar("T")
@@ -98,7 +100,8 @@ def fill(store: Path, rows: int) -> None:
 
 async def _fill(path: Path, rows: int) -> None:
     expires_at_s = time.time() + LIVE_S
-    async with await open_store(f"sqlite:///{path}") as store:
+    limits = StoreLimits(deadline_s=FILL_S)
+    async with await open_store(f"sqlite:///{path}", limits) as store:
         for first in range(0, rows, _BATCH_ROWS):
             batch = [
                 Revocation(kind=RevocationKind.SESSION, key=uuid4().hex, expires_at_s=expires_at_s)
