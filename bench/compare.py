@@ -6,7 +6,6 @@ round before the median over the rounds. See README.md beside this file for what
 """
 
 import argparse
-import os
 import platform
 import sys
 import tempfile
@@ -17,7 +16,7 @@ from bench.check import check
 from bench.contenders import CONTENDERS, Contender, Deployment
 from bench.load import Load, Run, measure
 from bench.report import render_table
-from bench.rig import Cores, RigError, show_progress, upstream
+from bench.rig import RigError, choose_cores, show_progress, upstream
 from bench.tokens import mint
 
 WARM_UP_S: Final = 1  # connections to the service, caches, the branch predictor
@@ -47,7 +46,7 @@ def compare(contenders: list[Contender], options: argparse.Namespace) -> dict[st
     Raises:
         RigError: A contender does not do its work, or a run had errors.
     """
-    cores = _choose_cores(options)
+    cores = choose_cores(options.contender_core, options.load_core)
     runs: dict[str, list[Run]] = {contender.name: [] for contender in contenders}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         deployment = Deployment(Path(folder), cores.contender)
@@ -105,15 +104,6 @@ def _find_contenders(names: str | None) -> list[Contender]:
         else:
             show_progress(f"{contender.name}: left out, {obstacle}")
     return found
-
-
-def _choose_cores(options: argparse.Namespace) -> Cores:
-    allowed = sorted(os.sched_getaffinity(0))
-    if len(allowed) < 2:
-        raise RigError("two cores are needed: one for the contender, one for load and service")
-    contender = allowed[0] if options.contender_core is None else options.contender_core
-    others = [core for core in allowed if core != contender]
-    return Cores(contender, others[0] if options.load_core is None else options.load_core)
 
 
 def _parse_options() -> argparse.Namespace:

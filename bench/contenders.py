@@ -6,13 +6,13 @@ A new contender is one more entry of ``CONTENDERS`` and one more file in ``bench
 import importlib.util
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from bench.rig import find_program, free_port, running, write_config
+from bench.rig import START_S, find_program, free_port, running, write_config
 from bench.tokens import AUDIENCE, ISSUER, Signer
 
 PATH: Final = "/api/products/1"  # what the load asks for
@@ -24,7 +24,8 @@ class Deployment:
     """What all contenders of one benchmark are configured with."""
 
     folder: Path  # for generated configurations and logs
-    core: int
+    core: int | None  # None: all that there are
+    values: Mapping[str, object] = field(default_factory=dict)  # more for the templates
     secret: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
 
     @property
@@ -51,6 +52,7 @@ class Contender:
     command: tuple[str, ...]  # ``{config}`` and ``{folder}`` are filled in
     module: str | None = None  # a Python module that must be there besides the program
     authenticates: bool = True
+    start_s: float = START_S
 
     def find_obstacle(self) -> str | None:
         """Return why it cannot take part, or None where it can."""
@@ -71,19 +73,22 @@ class Contender:
         folder = deployment.folder / f"{self.name}-{port}"
         folder.mkdir()
         config = folder / self.template
-        values = {
+        values: dict[str, object] = {
             "port": port,
             "upstream_port": upstream_port,
             "folder": folder,
+            "store": folder / "gateway.db",
             "secret": deployment.secret,
             "issuer": ISSUER,
             "audience": AUDIENCE,
         }
-        write_config(self.template, config, values)
+        write_config(self.template, config, values | dict(deployment.values))
         program, *arguments = (part.format(config=config, folder=folder) for part in self.command)
         command = [find_program(program) or program, *arguments]
         log = folder / "output.log"
-        with running(command, core=deployment.core, port=port, log=log) as pid:
+        with running(
+            command, core=deployment.core, port=port, log=log, start_s=self.start_s
+        ) as pid:
             yield Server(port, pid)
 
 
@@ -94,6 +99,14 @@ def _is_module(name: str) -> bool:
         return False
 
 
+GATEWAY: Final = Contender(
+    name="gateway",
+    does="this gateway",
+    template="gateway.yaml",
+    command=(sys.executable, "-m", "gateway", "run", "--config", "{config}"),
+    module="gateway.__main__",
+)
+
 CONTENDERS: Final = (
     Contender(
         name="haproxy",
@@ -101,13 +114,7 @@ CONTENDERS: Final = (
         template="haproxy.cfg",
         command=("haproxy", "-db", "-f", "{config}"),
     ),
-    Contender(
-        name="gateway",
-        does="this gateway",
-        template="gateway.yaml",
-        command=(sys.executable, "-m", "gateway", "run", "--config", "{config}"),
-        module="gateway.__main__",
-    ),
+    GATEWAY,
     Contender(
         name="nginx",
         does="nginx, plain proxy without authentication",

@@ -1,5 +1,6 @@
 """One measured run: wrk against one contender, and what came of it."""
 
+import http.client
 import json
 import subprocess
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from bench.contenders import PATH, Server
 from bench.rig import RigError, cpu_seconds, find_program
 
 REPORT: Final = Path(__file__).parent / "report.lua"
+ANSWER_S: Final = 10.0  # until one request must have been answered
 GRACE_S: Final = 20.0  # beyond a run's length, before wrk is given up
 
 
@@ -53,6 +55,23 @@ def measure(server: Server, load: Load) -> Run:
         cpu_us=used_s * 1e6 / report["requests"],
         busy=used_s / seconds,
     )
+
+
+def ask(server: Server, token: str) -> None:
+    """Send one request, and wait for its answer.
+
+    Raises:
+        RigError: It is not a good one.
+    """
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=ANSWER_S)
+    try:
+        connection.request("GET", PATH, headers={"Authorization": f"Bearer {token}"})
+        response = connection.getresponse()
+        response.read()
+    finally:
+        connection.close()
+    if response.status != http.client.OK:
+        raise RigError(f"a request was answered {response.status}")
 
 
 def _run_wrk(server: Server, load: Load) -> dict[str, int]:

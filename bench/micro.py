@@ -117,8 +117,8 @@ def main() -> int:
 def measure_us(call: Callable[[], object]) -> list[float]:
     """Return what one call costs, in microseconds, once per repetition."""
     timer = Timer(call)
-    number, _ = timer.autorange()
-    return [seconds * 1e6 / number for seconds in timer.repeat(REPETITIONS, max(1, number // 4))]
+    number = max(1, timer.autorange()[0] // 4)
+    return [seconds * 1e6 / number for seconds in timer.repeat(REPETITIONS, number)]
 
 
 def list_steps() -> list[Step]:

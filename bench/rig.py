@@ -62,30 +62,34 @@ def write_config(template: str, target: Path, values: Mapping[str, object]) -> N
 
 
 @contextmanager
-def running(command: list[str], *, core: int, port: int, log: Path) -> Iterator[int]:
-    """Run a server on one core for the length of the block.
+def running(
+    command: list[str], *, core: int | None, port: int, log: Path, start_s: float = START_S
+) -> Iterator[int]:
+    """Run a server for the length of the block.
 
     Args:
         command: What to start; must stay in the foreground.
-        core: The only core that it and its children may use.
+        core: The only core that it and its children may use; None for all that we may.
         port: The loopback port at which it answers.
         log: Where its output goes.
+        start_s: How long it may take to start.
 
     Yields:
         The id of its process, once it accepts connections.
 
     Raises:
-        RigError: It ended, or did not listen within ``START_S``.
+        RigError: It ended, or did not listen within *start_s*.
     """
+    pinned = [] if core is None else ["taskset", "-c", str(core)]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            ["taskset", "-c", str(core), *command],
+            [*pinned, *command],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
         try:
-            _await_listening(process, port, log)
+            _await_listening(process, port, log, start_s)
             yield process.pid
         finally:
             _end(process)
@@ -104,6 +108,20 @@ def upstream(folder: Path, core: int) -> Iterator[int]:
     command = [program, "-e", "stderr", "-p", str(folder), "-c", str(config)]
     with running(command, core=core, port=port, log=folder / "output.log"):
         yield port
+
+
+def choose_cores(contender: int | None = None, load: int | None = None) -> Cores:
+    """Return the cores to use; those not named are the first that this process may use.
+
+    Raises:
+        RigError: There are not two.
+    """
+    allowed = sorted(os.sched_getaffinity(0))
+    if len(allowed) < 2:
+        raise RigError("two cores are needed: one for the contender, one for load and service")
+    contender = allowed[0] if contender is None else contender
+    others = [core for core in allowed if core != contender]
+    return Cores(contender, others[0] if load is None else load)
 
 
 def cpu_seconds(pid: int) -> float:
@@ -125,13 +143,27 @@ def cpu_seconds(pid: int) -> float:
     return sum(used.get(member, 0) for member in family) / _TICKS_PER_S
 
 
+def memory_bytes(pid: int, name: str) -> int:
+    """Return a figure of ``/proc/PID/status`` that is given in kB, as ``VmRSS`` is.
+
+    Raises:
+        RigError: There is none of that name.
+    """
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024
+    raise RigError(f"/proc/{pid}/status has no {name}")
+
+
 def show_progress(text: str) -> None:
     """Tell the person who waits; standard output is for the table alone."""
     print(text, file=sys.stderr, flush=True)
 
 
-def _await_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + START_S
+def _await_listening(
+    process: subprocess.Popen[bytes], port: int, log: Path, start_s: float
+) -> None:
+    deadline = time.monotonic() + start_s
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RigError(f"{process.args!r} ended at once:\n{_tail(log)}")
@@ -141,7 +173,7 @@ def _await_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> 
             time.sleep(0.02)
         else:
             return
-    raise RigError(f"{process.args!r} did not listen within {START_S:.0f} s:\n{_tail(log)}")
+    raise RigError(f"{process.args!r} did not listen within {start_s:.0f} s:\n{_tail(log)}")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

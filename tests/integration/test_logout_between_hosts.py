@@ -16,7 +16,7 @@ __all__ = ["postgres_server", "postgres_url"]
 
 WORKERS: Final = 2
 LOGOUTS: Final = 20
-DEADLINE_S: Final = 5.0  # DESIGN.md: 1 s; ``bench.revocation`` measures it on a quiet machine
+DEADLINE_S: Final = 5.0  # DESIGN.md: 1 s; ``bench.logout`` measures it on a quiet machine
 
 
 @pytest.fixture

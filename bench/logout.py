@@ -1,4 +1,4 @@
-"""How long after a logout another host still takes the token: ``python -m bench.revocation``.
+"""How long after a logout another host still takes the token: ``python -m bench.logout``.
 
 Two gateways of two workers each share one PostgreSQL. A logout is asked of one of them; from its
 answer on, each worker of the other is asked for the same token until it refuses. The second row is
@@ -38,7 +38,7 @@ ALTER DATABASE "{name}" SET search_path = public, silent, pg_catalog;
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, and print the table."""
-    parser = argparse.ArgumentParser(prog="python -m bench.revocation", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.logout", description=__doc__)
     parser.add_argument("--logouts", type=int, default=200, help="of each row")
     options = parser.parse_args(arguments)
     if find_binaries() is None:
