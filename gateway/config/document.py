@@ -1,5 +1,6 @@
 """One YAML file as plain values, with the line of every key and value."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -9,6 +10,9 @@ from gateway.config.nodes import NodeReader, Path, TooDeepError, format_path, qu
 from gateway.errors import ConfigError, ConfigErrors, Place
 
 MAX_BYTES: Final = 1024 * 1024  # some 10,000 routes; PyYAML reads about 200 KiB a second
+
+_IN_FLOW: Final = "expected ',' or"  # what PyYAML says of a list or mapping between brackets
+_BARE_VARIABLE: Final = re.compile(r"(?<![\"'])\$\{")
 
 # What PyYAML says about a syntax error, and what we say instead.
 _SYNTAX: Final = (
@@ -25,7 +29,7 @@ _SYNTAX: Final = (
     ),
     ("unexpected end of stream", "a quote is opened and never closed", "close the quote"),
     ("could not find expected ':'", "a key has no ':' behind it", "write 'key: value'"),
-    ("expected ',' or", "a bracket is opened and not closed", "close the list or mapping"),
+    (_IN_FLOW, "a bracket is opened and not closed", "close the list or mapping"),
     (
         "expected <block end>",
         "the indentation does not fit the lines before",
@@ -126,6 +130,9 @@ def _syntax_error(error: yaml.YAMLError, text: str, file: str) -> ConfigError:
     problem = getattr(error, "problem", None) or ""
     mark = getattr(error, "problem_mark", None)
     place = Place(file, mark.line + 1 if mark else 0)
+    if _IN_FLOW in problem and mark and _BARE_VARIABLE.search(text.split("\n")[mark.line]):
+        fault = "a ${...} stands unquoted between brackets"
+        return ConfigError(place, fault, 'YAML reads its braces: put it in quotes, "${NAME}"')
     for known, fault, cure in _SYNTAX:
         if known in problem:
             return ConfigError(place, fault, cure)

@@ -16,6 +16,12 @@ REFUSED = [
     pytest.param("a: b: c", "f:1: a ':' stands where no key can be", id="two-colons"),
     pytest.param("a: 'x", "f:1: a quote is opened and never closed", id="open-quote"),
     pytest.param("a: [b", "f:1: a bracket is opened and not closed", id="open-bracket"),
+    pytest.param(
+        "a: {b: ${X}, c: d}", "f:1: a ${...} stands unquoted between brackets", id="bare-variable"
+    ),
+    pytest.param(
+        'a: {b: "${X}", c: [d}', "f:1: a bracket is opened and not closed", id="quoted-variable"
+    ),
     pytest.param("a: 1\nb\nc: 2\n", "f:3: a key has no ':' behind it", id="no-colon"),
     pytest.param("- a\nb: 1", "f:2: the indentation does not fit the lines before", id="indent"),
     pytest.param("a: 1\nb: \x00", "f:2: the file has a control character", id="nul"),
