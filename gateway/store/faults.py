@@ -49,6 +49,10 @@ class UnfitStoreError(ValueError):
 # Ours, not the database's: a statement that no database could have carried out.
 _MISTAKES: Final = (IntegrityError, ProgrammingError, DataError)
 
+# But for these of PostgreSQL's (appendix A of its manual): a backup is being restored, or somebody
+# has taken a right away. SQLite reports the same as a fault.
+_TAKEN_AWAY: Final = frozenset(("42P01", "42703", "3F000", "42501"))  # table, column, schema, right
+
 # ``OSError`` is a refused connection, and (as ``TimeoutError``) a deadline of ours or asyncpg's.
 # asyncpg's and sqlite3's own errors come through as they are where there is no connection yet.
 _FAULTS: Final = (
@@ -70,7 +74,9 @@ def translated() -> Iterator[None]:
     """
     try:
         yield
-    except _MISTAKES:
+    except _MISTAKES as error:
+        if getattr(error.orig, "sqlstate", "") in _TAKEN_AWAY:
+            raise StoreUnavailableError(_summary(error)) from error
         raise
     except _FAULTS as error:
         raise StoreUnavailableError(_summary(error)) from error

@@ -16,6 +16,7 @@ from gateway.store.tables import refresh_tokens, sessions
 from gateway.store.text import is_storable, shown
 from gateway.store.tokens import digest_token
 
+LISTED: Final = 1000  # of one user; a script that logs in for each request has a million
 _SHOWN_CHARS: Final = 256  # of what a client says of itself; a browser's user agent has 130
 
 
@@ -86,13 +87,15 @@ async def find(tx: Reading, session_id: str) -> Session | None:
     return None if row is None else session_of(row)
 
 
-async def list_of_user(tx: Reading, user_id: str, *, now_s: float) -> list[Session]:
-    """Return a user's live sessions, the one that was used last first."""
+async def list_of_user(
+    tx: Reading, user_id: str, *, now_s: float, limit: int = LISTED
+) -> list[Session]:
+    """Return up to *limit* of a user's live sessions, the one that was used last first."""
     if not is_storable(user_id):
         return []
     statement = select(sessions).where(sessions.c.user_id == user_id, _live(now_s))
     statement = statement.order_by(sessions.c.refreshed_at_s.desc(), sessions.c.id)
-    return [session_of(row) for row in await tx.rows(statement)]
+    return [session_of(row) for row in await tx.rows(statement.limit(limit))]
 
 
 async def list_page(

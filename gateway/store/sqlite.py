@@ -10,7 +10,9 @@ The rule to keep in mind: SQLite locks for the process's sake, so the file belon
 """
 
 import os
+import sqlite3
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -53,7 +55,11 @@ def make_engine(
     engine = create_async_engine(
         _existing(path) if is_read_only else URL.create("sqlite+aiosqlite", database=str(path)),
         # The driver begins no transactions of its own: what begins one, and how, is said below.
-        connect_args={"timeout": deadline_s * _BUSY_SHARE, "isolation_level": None},
+        connect_args={
+            "timeout": deadline_s * _BUSY_SHARE,
+            "isolation_level": None,
+            "factory": _Connection,
+        },
         pool_size=connections,
         max_overflow=0,
         hide_parameters=True,
@@ -92,6 +98,21 @@ def _on_connect_to_read(connection: DBAPIConnection, _: object) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA query_only=ON")
     cursor.close()
+
+
+class _Connection(sqlite3.Connection):
+    """Ends its transaction when it is closed, whoever still has a cursor of it.
+
+    ``sqlite3_close_v2`` keeps a connection, and all its locks, until its last statement has gone.
+    A task that was cancelled in the middle of one keeps it in its traceback, in a cycle, until the
+    garbage collector comes by; until then nobody could have written.
+    """
+
+    def close(self) -> None:
+        """Roll back, and close."""
+        with suppress(sqlite3.Error):  # it is closed already
+            self.rollback()
+        super().close()
 
 
 def _on_connect(connection: DBAPIConnection, _: object) -> None:

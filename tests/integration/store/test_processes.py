@@ -89,7 +89,7 @@ async def test_nothing_that_was_answered_is_lost_by_a_kill(store_url: str, lines
 
 
 async def test_a_killed_gateway_leaves_no_lock(store_url: str) -> None:
-    """The next transaction goes on at once, and so does the next gateway."""
+    """SES-07: the next transaction goes on at once, and so does the next gateway."""
     for _ in range(3):
         with _churning("all", store_url) as process:
             assert process.stdout is not None

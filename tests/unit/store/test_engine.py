@@ -160,3 +160,17 @@ async def test_a_queue_is_bounded(store_url: str, way: str) -> None:
         may_end.set()
         await asyncio.gather(*tasks)
         await store.ping()
+
+
+async def test_a_table_that_is_gone_is_a_fault_and_no_mistake(store: Store) -> None:
+    """While a backup is restored: whoever follows the store goes on with what it knows."""
+    async with store.write() as tx:
+        await tx.execute(text("DROP TABLE revocation_epoch"))
+
+    with pytest.raises(StoreUnavailableError):
+        await _latest(store)
+
+
+async def _latest(store: Store) -> int:
+    async with store.read() as tx:
+        return await revocations.latest_epoch(tx)

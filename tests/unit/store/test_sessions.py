@@ -107,11 +107,12 @@ async def test_only_live_sessions_are_listed(store: Store) -> None:
         pages = [
             await sessions.list_page(tx, now_s=NOW_S, limit=1),
             await sessions.list_page(tx, now_s=NOW_S, after="new"),
+            await sessions.list_of_user(tx, "u-1", now_s=NOW_S, limit=1),
         ]
 
     assert await _ids_of(store, "u-1") == ["new", "old"]
     assert await _ids_of(store, "u\0") == []
-    assert [[each.id for each in page] for page in pages] == [["new"], ["old"]]
+    assert [[each.id for each in page] for page in pages] == [["new"], ["old"], ["new"]]
 
 
 async def test_what_is_long_over_is_deleted_with_its_tokens(store: Store) -> None:
