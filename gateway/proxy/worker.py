@@ -16,6 +16,10 @@ from gateway.proxy.sweeper import Sweeper
 _PREFIX_BYTES: Final = 6
 
 
+def _ignore(_: str) -> None:
+    """Nobody can get keys here."""
+
+
 class Worker:
     """One process's share of the data plane.
 
@@ -26,6 +30,9 @@ class Worker:
         date: Gives the current ``Date`` field for the gateway's own answers.
         sweeper: Watches every deadline of this process.
         revocations: What this process knows of them.
+
+    Attributes:
+        on_keys_wanted: Told of an issuer whose keys were too few for a token; must not wait.
     """
 
     __slots__ = (
@@ -35,6 +42,7 @@ class Worker:
         "clock",
         "control",
         "date",
+        "on_keys_wanted",
         "revocations",
         "snapshot",
         "sweeper",
@@ -56,6 +64,7 @@ class Worker:
         self.date = date
         self.sweeper = sweeper
         self.revocations = revocations
+        self.on_keys_wanted: Callable[[str], None] = _ignore
         self._pools: dict[str, Pool] = {}
         prefix = secrets.token_hex(_PREFIX_BYTES)  # so that ids of two processes do not meet
         self._id_prefix = prefix.encode() + b"-"
