@@ -159,6 +159,7 @@ def test_a_start_without_the_keys(
     assert _status(gateway, foreign_token(OLD), "/optional") == (503, "keys_unavailable")
     assert _status(gateway, path="/public") == (200, "")
     assert _status(gateway, mint()) == (200, "")
+    assert _ask(gateway.port, "/p", foreign_token(OLD)).header(b"retry-after") == [b"1"]
     ready = _ask(gateway.admin_port, "/readyz")
     assert (ready.status, ready.json()["components"]["issuers"]) == (503, "keys unavailable")
     assert {request.target for request in own_upstream.requests} == {b"/public", b"/p"}
