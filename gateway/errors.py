@@ -73,6 +73,7 @@ class Reason(StrEnum):
     UPSTREAM_UNREACHABLE = "upstream_unreachable"
     UPSTREAM_PROTOCOL = "upstream_protocol"
     UPSTREAM_OVERLOADED = "upstream_overloaded"
+    KEYS_UNAVAILABLE = "keys_unavailable"
     STORE_UNAVAILABLE = "store_unavailable"
     DRAINING = "draining"
     UPSTREAM_TIMEOUT = "upstream_timeout"
@@ -136,6 +137,7 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.UPSTREAM_UNREACHABLE: ReasonInfo(502, "The service could not be reached."),
     Reason.UPSTREAM_PROTOCOL: ReasonInfo(502, "The service did not answer in valid HTTP."),
     Reason.UPSTREAM_OVERLOADED: ReasonInfo(503, "The service has no free connection."),
+    Reason.KEYS_UNAVAILABLE: ReasonInfo(503, "The keys of the token's issuer are not known yet."),
     Reason.STORE_UNAVAILABLE: ReasonInfo(503, "The gateway's store cannot be reached."),
     Reason.DRAINING: ReasonInfo(503, "The gateway is about to stop."),
     Reason.UPSTREAM_TIMEOUT: ReasonInfo(504, "The service did not answer in time."),
@@ -205,7 +207,8 @@ class UpstreamError(GatewayError):
 class CredentialError(GatewayError):
     """What the request presents as its credential cannot be used; *reason* says how."""
 
-    def __init__(self, reason: Reason, detail: str = "") -> None:
+    def __init__(self, reason: Reason, detail: str = "", *, issuer: str = "") -> None:
         super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail or REASONS[reason].title
+        self.issuer = issuer  # whose keys were too few, where that is the reason

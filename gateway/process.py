@@ -28,12 +28,12 @@ from starlette.applications import Starlette
 from gateway.config.compile import compile_snapshot, make_verifier
 from gateway.config.load import Config
 from gateway.control.admin import ADMIN_ENDPOINTS, AdminServices, build_admin
-from gateway.control.admin_probes import OK, TRAFFIC
+from gateway.control.admin_probes import ISSUERS, OK, TRAFFIC
 from gateway.control.admin_token import AdminToken
 from gateway.control.app import ControlServices, build_control
 from gateway.control.guard import Guard, listener_names
 from gateway.desk import Desk, configured_key, make_desk, store_url, token_settings
-from gateway.errors import CredentialError
+from gateway.errors import CredentialError, Reason
 from gateway.http1.names import NameTable
 from gateway.issuer.grants import Granter, Lifetimes
 from gateway.issuer.housekeeping import keep_store_tidy, keep_table_tidy
@@ -55,6 +55,7 @@ from gateway.proxy.worker import Worker
 from gateway.store.engine import Store, StoreLimits
 from gateway.store.faults import StoreUnavailableError, UnfitStoreError
 from gateway.store.keys import StoredKey
+from gateway.trust import Trust
 
 BACKLOG: Final = 2048  # connections that wait to be accepted; uvicorn's default, nginx: 511
 DRAIN_S: Final = 30  # for what is in flight at SIGTERM; systemd gives 90 before it kills
@@ -152,6 +153,7 @@ async def open_worker(plan: WorkerPlan) -> AsyncIterator[Worker]:
                 await sync.catch_up()
         duties = [sync.run(), keep_store_tidy(followed, _clock), *parts.duties()]
         await stack.enter_async_context(_running(duties))
+        await parts.trust.settle()
         parts.worker.sweeper.start()
         await stack.enter_async_context(_noticing_drain(parts.drain))
         if plan.admin_sockets:  # ends first of all here: uvicorn has drained the public listener
@@ -174,6 +176,7 @@ class _Parts:
         self._table = table
         self.ring = _first_ring(plan)
         self._minter = Minter(self.ring.signing, token_settings(config))
+        self.trust = Trust(config, self._verify_anew, clock=asyncio.get_running_loop().time)
         self.draining = False
         silence_s = config.settings.limits.store_silence
         self.worker = Worker(
@@ -184,12 +187,18 @@ class _Parts:
             sweeper=Sweeper(),
             revocations=RevocationView(table, max_silence_s=silence_s),
         )
+        self.worker.on_keys_wanted = self.trust.want
 
     def use_ring(self, ring: KeyRing) -> None:
         """Sign and verify with other keys from now on; what has begun goes on as it began."""
         self.ring = ring
         self._minter.use(ring.signing)
-        verifier = make_verifier(self._plan.config, ring.verification_keys())
+        self._verify_anew()
+
+    def _verify_anew(self) -> None:
+        """Verify with the keys as they are now, our own and those of others."""
+        keys = self.ring.verification_keys()
+        verifier = make_verifier(self._plan.config, keys, self.trust.keys())
         self.worker.snapshot = replace(self.worker.snapshot, verifier=verifier)
 
     def introspect(self, token: str) -> Claims | None:
@@ -197,6 +206,7 @@ class _Parts:
 
         Raises:
             StoreUnavailableError: It may have been revoked without our knowing.
+            CredentialError: ``keys_unavailable``: the keys of its issuer are not known.
         """
         now_s = _clock()
         worker = self.worker
@@ -206,7 +216,10 @@ class _Parts:
             verified = worker.snapshot.verifier.verify(
                 token.encode("utf-8", "surrogatepass"), now_s
             )
-        except CredentialError:
+        except CredentialError as error:
+            self.trust.want(error.issuer)
+            if error.reason is Reason.KEYS_UNAVAILABLE:
+                raise
             return None
         return None if worker.revocations.is_revoked(verified, now_s) else verified.claims
 
@@ -223,7 +236,10 @@ class _Parts:
         elif abs(now_s - self._table.contacts[0]) > _CONTACT_S:
             store = "unreachable"
         traffic = "draining" if self.draining else OK
-        return {"configuration": OK, "store": store, TRAFFIC: traffic}
+        components = {"configuration": OK, "store": store, TRAFFIC: traffic}
+        if self._plan.config.settings.issuers:
+            components[ISSUERS] = "keys unavailable" if self.trust.lacks_keys() else OK
+        return components
 
     def make_admin(self, passwords: PasswordChecker) -> Worker:
         """Return what answers on the admin listener: its own endpoints, and no route."""
@@ -267,8 +283,9 @@ class _Parts:
         """Return the other coroutines that run as long as the worker does."""
         parent_pid = self._plan.parent_pid
         if parent_pid is None:
-            return [keep_table_tidy(self._table, _clock)]  # else the parent does
-        return [_end_with(parent_pid)]
+            tidying = keep_table_tidy(self._table, _clock)
+            return [tidying, *self.trust.duties()]
+        return [_end_with(parent_pid), *self.trust.duties()]  # the parent tidies
 
     def _control_services(self, passwords: PasswordChecker) -> ControlServices:
         config, desk = self._plan.config, self._desk

@@ -10,6 +10,7 @@ from gateway.cli.loading import (
     ConfigPath,
     exit_on_config_errors,
     load,
+    look_at_others,
     look_at_store,
 )
 from gateway.cli.output import print_line
@@ -24,7 +25,8 @@ def check(
 ) -> None:
     """Check the configuration as start-up does, and warn of what is allowed but unwise.
 
-    The store is looked at, and left as it is: one that cannot be reached now is a warning.
+    The store is looked at, and left as it is: one that cannot be reached now is a warning. So is an
+    issuer whose keys cannot be read.
 
     Exit codes: 0, 1 (--strict and there are warnings), 2 (the configuration has errors, or the
     store cannot be used with it).
@@ -32,9 +34,11 @@ def check(
     with exit_on_config_errors():
         loaded = load(config)
         store = look_at_store(loaded.config)
+        _, key_warnings = look_at_others(loaded.config)
     warnings = find_warnings(loaded.config, loaded.snapshot)
     if store.outage:
         warnings.append(ConfigWarning(loaded.config.place("store"), store.outage))
+    warnings += key_warnings
     for warning in warnings:
         print_line(str(warning), style="yellow")
     if store.note:

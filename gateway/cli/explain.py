@@ -45,7 +45,8 @@ def explain(  # noqa: PLR0913 (one for each option: Typer reads the signature)
 ) -> None:
     """Tell what the gateway would do with a request, and why, without sending it anywhere.
 
-    Of the store only the keys are read: a token that has been revoked looks good here. Exits with 0
+    Of the store only the keys are read: a token that has been revoked looks good here. The keys of
+    other issuers are read where they are. Exits with 0
     whether the request would be forwarded or refused: either is an answer.
     """
     for text in (method, url, token, *(header or [])):
@@ -72,6 +73,10 @@ def _print_notes(loaded: Loaded, explanation: Explanation, url: str) -> None:
         print_heading("note: revocations were not looked up; a token that was revoked is refused")
     if explanation.checks[0].name == "head" and not url.startswith("/") and not _is_url(url):
         print_heading("note: the URL begins neither with http:// nor with /; it was sent as it is")
+    decision = explanation.decision
+    if isinstance(decision, Respond) and decision.issuer:  # some of its keys were missing
+        for warning in loaded.key_warnings:
+            print_heading(f"note: {warning}")
     if loaded.key_is_ephemeral:
         print_heading(f"note: no token can verify: {loaded.why_no_key}")
 

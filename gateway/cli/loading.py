@@ -10,7 +10,7 @@ import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
@@ -19,6 +19,7 @@ import typer
 from gateway.cli.output import print_error
 from gateway.config.compile import compile_snapshot
 from gateway.config.load import Config, load_config
+from gateway.config.secrets import ConfigWarning
 from gateway.desk import configured_key, make_desk, store_url
 from gateway.errors import ConfigError, ConfigErrors
 from gateway.issuer.keys import UnfitKeyError, make_signing_key, parse_signing_key
@@ -27,6 +28,7 @@ from gateway.policy.signature import VerificationKey
 from gateway.store.engine import Store
 from gateway.store.faults import StoreUnavailableError, UnfitStoreError
 from gateway.store.look import OutdatedStoreError, looked_at
+from gateway.trust import look_at_keys
 
 DEFAULT_CONFIG: Final = Path("config/routes.yaml")
 EXIT_CHECK_FAILED: Final = 1
@@ -53,7 +55,9 @@ class Loaded:
 
     config: Config
     snapshot: Snapshot
+    keys: tuple[VerificationKey, ...] = field(repr=False)  # what verifies our own tokens
     why_no_key: str = ""  # why no token that the live gateway made can verify; empty where one can
+    key_warnings: tuple[ConfigWarning, ...] = ()  # about those of other issuers
 
     @property
     def key_is_ephemeral(self) -> bool:
@@ -79,9 +83,9 @@ def load(path: Path) -> Loaded:
     """
     config = load_config(path, os.environ)
     key = configured_key(config)
-    if key is not None:
-        return Loaded(config, compile_snapshot(config, (key.verification_key(),)))
-    return Loaded(config, compile_snapshot(config, _stand_in(config)), "the store was not asked")
+    keys = _stand_in(config) if key is None else (key.verification_key(),)
+    why_no_key = "the store was not asked" if key is None else ""
+    return Loaded(config, compile_snapshot(config, keys), keys, why_no_key)
 
 
 def load_with_keys(path: Path) -> Loaded:
@@ -92,12 +96,24 @@ def load_with_keys(path: Path) -> Loaded:
         ConfigError: Its signing key or its store has one.
     """
     loaded = load(path)
-    if not loaded.key_is_ephemeral:
-        return loaded
-    config, found = loaded.config, look_at_store(loaded.config)
-    if not found.keys:
-        return Loaded(config, loaded.snapshot, found.outage or found.note or _NO_KEY)
-    return Loaded(config, compile_snapshot(config, found.keys))
+    config = loaded.config
+    if loaded.key_is_ephemeral:
+        found = look_at_store(config)
+        why_no_key = "" if found.keys else found.outage or found.note or _NO_KEY
+        loaded = replace(loaded, keys=found.keys or loaded.keys, why_no_key=why_no_key)
+    others, warnings = look_at_others(config)
+    return replace(
+        loaded,
+        snapshot=compile_snapshot(config, loaded.keys, others),
+        key_warnings=tuple(warnings),
+    )
+
+
+def look_at_others(
+    config: Config,
+) -> tuple[dict[str, tuple[VerificationKey, ...]], list[ConfigWarning]]:
+    """Read the keys of other issuers where they are, and say what is wrong with them."""
+    return asyncio.run(look_at_keys(config)) if config.settings.issuers else ({}, [])
 
 
 def look_at_store(config: Config) -> StoreLook:

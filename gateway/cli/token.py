@@ -145,7 +145,8 @@ def judge(token: str, config: Path, now_s: float) -> Verdict:
     try:
         loaded.snapshot.verifier.verify(token.encode("utf-8", "surrogateescape"), now_s)
     except CredentialError as error:
-        return Verdict(verified=False, detail=f"{error.reason}: {error.detail}")
+        unknown = error.reason is Reason.KEYS_UNAVAILABLE
+        return Verdict(None if unknown else False, f"{error.reason}: {error.detail}")
     return Verdict(verified=True, detail=f"it counts under {config}, unless it was revoked")
 
 

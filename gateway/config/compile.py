@@ -4,8 +4,10 @@ What is checked here concerns several places of the file: names that refer to so
 meet. All faults are collected. Nothing is read but the settings: keys come in as an argument.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
+from gateway.config.issuers import NO_OTHERS, check_issuers, other_issuers
 from gateway.config.load import Config, in_order
 from gateway.config.names import STANDARD_METHODS
 from gateway.config.nodes import Path
@@ -41,12 +43,17 @@ from gateway.policy.tokens import Issuer, TokenVerifier
 _CONTROL: Final = build_control_router(CONTROL_ENDPOINTS)
 
 
-def compile_snapshot(config: Config, keys: tuple[VerificationKey, ...]) -> Snapshot:
+def compile_snapshot(
+    config: Config,
+    keys: tuple[VerificationKey, ...],
+    others: Mapping[str, tuple[VerificationKey, ...]] = NO_OTHERS,
+) -> Snapshot:
     """Compile a configuration.
 
     Args:
         config: What was read.
         keys: The keys that verify the gateway's own tokens.
+        others: As ``make_verifier`` takes them.
 
     Raises:
         ConfigErrors: Something in it does not fit together; all faults that were found.
@@ -56,14 +63,14 @@ def compile_snapshot(config: Config, keys: tuple[VerificationKey, ...]) -> Snaps
     compiler = _Compiler(config, placement)
     for index in range(len(settings.routes)):
         compiler.add_route(index)
-    faults = [*compiler.faults, *placement.faults, *check_users(config)]
+    faults = [*compiler.faults, *placement.faults, *check_users(config), *check_issuers(config)]
     if faults:
         raise in_order(faults)
     methods = frozenset().union(*(route.methods for route in compiler.routes))
     return Snapshot(
         router=compiler.router,
         names=placement.names(keep_odd_names=settings.limits.odd_header_names == "keep"),
-        verifier=make_verifier(config, keys),
+        verifier=make_verifier(config, keys, others),
         places=placement.places,
         routes=tuple(compiler.routes),
         upstreams=tuple(compiler.upstreams.values()),
@@ -73,9 +80,19 @@ def compile_snapshot(config: Config, keys: tuple[VerificationKey, ...]) -> Snaps
     )
 
 
-def make_verifier(config: Config, keys: tuple[VerificationKey, ...]) -> TokenVerifier:
-    """Return what verifies tokens with *keys*; it remembers nothing of any before it."""
-    return TokenVerifier((_issuer(config, keys),))
+def make_verifier(
+    config: Config,
+    keys: tuple[VerificationKey, ...],
+    others: Mapping[str, tuple[VerificationKey, ...]] = NO_OTHERS,
+) -> TokenVerifier:
+    """Return what verifies tokens; it remembers nothing of any before it.
+
+    Args:
+        config: The configuration.
+        keys: Those of our own tokens.
+        others: Those of other issuers, by name; where one has none, nobody can say of its tokens.
+    """
+    return TokenVerifier((_issuer(config, keys), *other_issuers(config, others)))
 
 
 def find_warnings(config: Config, snapshot: Snapshot) -> list[ConfigWarning]:

@@ -24,6 +24,7 @@ from gateway.config.fields import (
     plain,
     refusal,
 )
+from gateway.config.issuer_settings import IssuerSettings
 from gateway.config.names import HostMode, UpstreamName
 from gateway.config.route_settings import ClaimHeaders, RouteSettings
 from gateway.config.secret_values import PasswordHash, StoreKey, StoreUrl
@@ -171,6 +172,9 @@ class Settings(Section):
         json_schema_extra={"default": {}},
     )
     tokens: TokensSettings = Field(description="The tokens that are issued and accepted.")
+    issuers: Annotated[tuple[IssuerSettings, ...], Lenient] = Field(
+        default=(), description="Others whose tokens are accepted too."
+    )
     credentials: Annotated[tuple[CredentialSettings, ...], Lenient, NotEmpty] = Field(
         default=(CredentialSettings(header="Authorization", scheme="Bearer"),),
         description="Where a credential may sit; a route may narrow this list.",

@@ -6,6 +6,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from gateway.config.admin_settings import AdminSettings
+from gateway.config.issuer_settings import IssuerSettings
 from gateway.config.nodes import Path, format_path
 from gateway.config.route_settings import ClaimHeaderSettings, RequireSettings, RouteSettings
 from gateway.config.schema import LimitsSettings, Settings, UpstreamSettings, UserSettings
@@ -18,6 +19,7 @@ _SECTIONS: Final[tuple[tuple[tuple[str, ...], type[BaseModel]], ...]] = (
     (("admin",), AdminSettings),
     (("limits",), LimitsSettings),
     (("tokens",), TokensSettings),
+    (("issuers", _ANY), IssuerSettings),
     (("credentials", _ANY), CredentialSettings),
     (("claim_headers", _ANY), ClaimHeaderSettings),
     (("users", _ANY), UserSettings),
@@ -30,7 +32,7 @@ _SECTIONS: Final[tuple[tuple[tuple[str, ...], type[BaseModel]], ...]] = (
 
 # Keys of the design that a later version has.
 _LATER: Final[dict[type[BaseModel], frozenset[str]]] = {
-    Settings: frozenset(("redis", "tls", "issuers")),
+    Settings: frozenset(("redis", "tls")),
     CredentialSettings: frozenset(("kind",)),
     UpstreamSettings: frozenset(("balance", "health", "retries")),
     RouteSettings: frozenset(("timeout", "rate_limit", "cors", "websocket")),
@@ -63,7 +65,7 @@ def _section_at(parent: Path) -> type[BaseModel]:
 
 def _format_home(path: tuple[str, ...]) -> str:
     """Write a section's path with names for what the file chooses: ``upstreams.<name>``."""
-    lists = ("users", "routes", "credentials")
+    lists = ("users", "routes", "credentials", "issuers")
     parts = []
     for before, step in zip(("", *path), path, strict=False):
         if step != _ANY:

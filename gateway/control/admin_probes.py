@@ -14,6 +14,7 @@ from gateway.control.answers import Handler, json_answer
 from gateway.errors import Reason
 
 OK: Final = "ok"
+ISSUERS: Final = "issuers"  # the component that says whether the keys of all others are known
 TRAFFIC: Final = "traffic"  # the component that says whether new requests are wanted
 
 # What each component of a worker says of itself: "ok" or a short fixed text.
@@ -25,6 +26,14 @@ async def livez(_: Request) -> Response:
     return json_answer({"status": "alive"})
 
 
+def _reason(components: Mapping[str, str]) -> Reason:
+    if components.get(TRAFFIC, OK) != OK:
+        return Reason.DRAINING
+    if components.get(ISSUERS, OK) != OK:
+        return Reason.KEYS_UNAVAILABLE
+    return Reason.STORE_UNAVAILABLE
+
+
 def readyz_handler(readiness: Readiness) -> Handler:
     """Return ``GET /readyz``."""
 
@@ -32,8 +41,7 @@ def readyz_handler(readiness: Readiness) -> Handler:
         components = readiness()
         if all(said == OK for said in components.values()):
             return json_answer({"status": "ready", "components": components})
-        is_draining = components.get(TRAFFIC, OK) != OK
-        request.state.reason = Reason.DRAINING if is_draining else Reason.STORE_UNAVAILABLE
+        request.state.reason = _reason(components)
         content = {"status": "not_ready", "components": components}
         return json_answer(content, HTTPStatus.SERVICE_UNAVAILABLE)
 

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.errors import REASONS, ProtocolError, Reason
+from gateway.errors import REASONS, CredentialError, ProtocolError, Reason
 from gateway.issuer.grants import Grant
 from gateway.policy.problem import challenge_for, problem_body
 from gateway.store.faults import StoreBusyError, StoreUnavailableError
@@ -91,7 +91,7 @@ def answer_or_refuse(handler: Handler) -> Handler:
     async def answer(request: Request) -> Response:
         try:
             return await handler(request)
-        except ProtocolError as error:
+        except (ProtocolError, CredentialError) as error:
             return refusal(request, error.reason, error.detail)
         except StoreBusyError:
             return refusal(request, Reason.STORE_UNAVAILABLE, headers=_STORE_RETRY)

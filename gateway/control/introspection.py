@@ -16,8 +16,9 @@ from gateway.errors import ProtocolError, Reason
 from gateway.policy.claims import Claims
 from gateway.policy.tokens import MAX_TOKEN_BYTES
 
-# Returns the claims of a token that counts now, or None. Raises StoreUnavailableError where nobody
-# can say: "not active" would be a lie that caches believe.
+# Returns the claims of a token that counts now, or None. Raises StoreUnavailableError, or a
+# CredentialError that says ``keys_unavailable``, where nobody can say: "not active" would be a lie
+# that caches believe.
 Introspect = Callable[[str], Claims | None]
 
 _INACTIVE: Final = {"active": False}

@@ -201,7 +201,7 @@ def _fits(algorithm: str, private: PrivateKey) -> bool:
 
 
 def _signing_key(algorithm: str, private: PrivateKey) -> SigningKey:
-    return SigningKey(_thumbprint(_public_members(private)), algorithm, private)
+    return SigningKey(thumbprint(_public_members(private)), algorithm, private)
 
 
 def _public_members(private: PrivateKey) -> dict[str, str]:
@@ -228,7 +228,7 @@ def _public_members(private: PrivateKey) -> dict[str, str]:
             assert_never(private)
 
 
-def _thumbprint(members: dict[str, str]) -> str:
+def thumbprint(members: dict[str, str]) -> str:
     """RFC 7638 section 3: the required members, sorted, without white space, through SHA-256."""
     text = json.dumps(members, sort_keys=True, separators=(",", ":"))
     return _base64url(hashlib.sha256(text.encode("ascii")).digest())

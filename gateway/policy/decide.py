@@ -31,6 +31,7 @@ NONE: Final = Auth.NONE
 REQUIRED: Final = Auth.REQUIRED
 
 _PERCENT: Final = 0x25
+_NOT_OURS: Final = "Only tokens that the gateway itself has issued are taken here."
 _UNHEARD: Final = "The gateway has not heard of revocations for too long."
 
 # Who judges a request: the gateway's own endpoint, a route, or nobody, which is a refusal.
@@ -50,7 +51,7 @@ def decide(
     try:
         token = authenticate(snapshot, presented, route.auth, now_s, revocations)
     except CredentialError as error:
-        return Respond(error.reason, error.detail, route=route)
+        return Respond(error.reason, error.detail, route=route, issuer=error.issuer)
     if token is not None:
         refusal = route.require.find_refusal(token)
         if refusal is not None:
@@ -128,15 +129,22 @@ def admit(
     """
     try:
         token = authenticate(snapshot, presented, endpoint.auth, now_s, revocations)
+        _check_own(endpoint, token)
     except EndedTokenError as error:
         if not endpoint.takes_ended_tokens:
             raise
+        _check_own(endpoint, error.token)
         refused: Reason | None = error.reason
         if refused is Reason.STORE_UNAVAILABLE:  # then what has been heard has to do
             revoked = revocations.is_revoked(error.token, now_s)
             refused = Reason.TOKEN_REVOKED if revoked else None
         return Serve(endpoint, error.token, refused)
     return Serve(endpoint, token)
+
+
+def _check_own(endpoint: ControlEndpoint, token: VerifiedToken | None) -> None:
+    if endpoint.takes_own_tokens_only and token is not None and not token.issuer.own:
+        raise CredentialError(Reason.TOKEN_ISSUER, _NOT_OURS)
 
 
 def _decide_control(
@@ -150,4 +158,4 @@ def _decide_control(
     try:
         return admit(snapshot, presented, endpoint, now_s, revocations)
     except CredentialError as error:
-        return Respond(error.reason, error.detail)
+        return Respond(error.reason, error.detail, issuer=error.issuer)

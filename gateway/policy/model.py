@@ -139,16 +139,20 @@ class ControlEndpoint:
     # A token that has expired or been revoked is no refusal but a fact (``Serve.refused``); nor
     # does it matter when nobody can say. All else about it is judged as ever.
     takes_ended_tokens: bool = False
+    # Sessions and subjects are ours: another issuer's ``alice`` is another person.
+    takes_own_tokens_only: bool = False
 
 
 # What the public listener serves (DESIGN.md section 3). A route cannot take these paths away.
 CONTROL_ENDPOINTS: Final[tuple[ControlEndpoint, ...]] = (
     ControlEndpoint("/authenticate"),
     ControlEndpoint("/refresh"),
-    ControlEndpoint("/logout", Auth.REQUIRED, takes_ended_tokens=True),  # THREATS.md SES-08
+    ControlEndpoint(  # THREATS.md SES-08
+        "/logout", Auth.REQUIRED, takes_ended_tokens=True, takes_own_tokens_only=True
+    ),
     ControlEndpoint("/whoami", Auth.REQUIRED),
-    ControlEndpoint("/sessions", Auth.REQUIRED),
-    ControlEndpoint("/sessions/{id}", Auth.REQUIRED),
+    ControlEndpoint("/sessions", Auth.REQUIRED, takes_own_tokens_only=True),
+    ControlEndpoint("/sessions/{id}", Auth.REQUIRED, takes_own_tokens_only=True),
     ControlEndpoint("/introspect"),  # its credential is the admin token, which it reads itself
     ControlEndpoint("/.well-known/jwks.json"),
     ControlEndpoint("/.well-known/oauth-authorization-server"),
@@ -243,7 +247,7 @@ class Serve:
 class Respond:
     """Answer here and now; the service never hears of the request."""
 
-    __slots__ = ("allow", "detail", "reason", "route", "status")
+    __slots__ = ("allow", "detail", "issuer", "reason", "route", "status")
 
     def __init__(
         self,
@@ -253,12 +257,14 @@ class Respond:
         status: int = 204,
         route: Route | None = None,
         allow: tuple[bytes, ...] = (),
+        issuer: str = "",
     ) -> None:
         self.reason = reason  # None: not a refusal, and *status* says what it is
         self.status = REASONS[reason].status if reason else status
         self.detail = detail or (REASONS[reason].title if reason else "")
         self.route = route  # the one that refused, where one was found
         self.allow = allow  # methods, with 405
+        self.issuer = issuer  # whose keys were too few: new ones may be had
 
 
 Decision: TypeAlias = Forward | Serve | Respond

@@ -43,10 +43,11 @@ class Issuer:
 
     name: str  # ``iss``, exactly
     audiences: frozenset[str]  # a token must carry one of them
-    keys: tuple[VerificationKey, ...]
+    keys: tuple[VerificationKey, ...]  # none: not known yet, or not any more
     own: bool = True  # our own tokens must be of type at+jwt and carry jti
     leeway_s: int = 30
     max_lifetime_s: int | None = None  # of ``exp - iat``
+    algorithms: frozenset[str] = frozenset()  # taken though no key may have them yet
 
 
 class VerifiedToken:
@@ -108,7 +109,8 @@ class TokenVerifier:
 
         Raises:
             CredentialError: It does not: one of the ``token_*`` reasons, or
-                ``credential_malformed`` where it is not even a token68.
+                ``credential_malformed`` where it is not even a token68; ``keys_unavailable`` where
+                nobody can say.
             EndedTokenError: Nothing is wrong with it but that it has expired: ``token_expired``.
         """
         verified = self._memo.find(token)
@@ -225,13 +227,15 @@ def _check_header(header: dict[str, Any]) -> str:
 def _find_key(issuer: Issuer, algorithm: str, header: dict[str, Any]) -> VerificationKey:
     """Return the issuer's key for a token; the algorithm is the key's, never only the header's."""
     candidates = [key for key in issuer.keys if key.algorithm == algorithm]
-    if not candidates:
+    if not candidates and algorithm not in issuer.algorithms:
         raise CredentialError(Reason.TOKEN_ALGORITHM)
+    if not issuer.keys:
+        raise CredentialError(Reason.KEYS_UNAVAILABLE, issuer=issuer.name)
     if "kid" in header:
         kid = header["kid"]
         candidates = [key for key in candidates if key.kid == kid]
     if len(candidates) != 1:
-        raise CredentialError(Reason.TOKEN_KEY_UNKNOWN)
+        raise CredentialError(Reason.TOKEN_KEY_UNKNOWN, issuer=issuer.name)
     return candidates[0]
 
 

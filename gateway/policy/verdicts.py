@@ -27,6 +27,7 @@ _TOKEN_STAGES: Final = (
 # from more than one of them.
 _STAGES_PASSED: Final = {
     Reason.TOKEN_ISSUER: 1,
+    Reason.KEYS_UNAVAILABLE: 3,
     Reason.TOKEN_KEY_UNKNOWN: 3,
     Reason.TOKEN_SIGNATURE: 4,
     Reason.TOKEN_TYPE: 5,

@@ -45,6 +45,8 @@ def dispatch(
         if (request.head.fields.content_length or 0) > MAX_BODY_BYTES:
             return Respond(Reason.BODY_TOO_LARGE)
         return ControlCall(client, request, decision, worker)
+    if decision.issuer:
+        worker.on_keys_wanted(decision.issuer)
     return decision
 
 

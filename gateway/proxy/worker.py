@@ -17,6 +17,10 @@ from gateway.proxy.sweeper import Sweeper
 _PREFIX_BYTES: Final = 6
 
 
+def _ignore(_: str) -> None:
+    """Nobody can get keys here."""
+
+
 class Worker:
     """One process's share of the data plane.
 
@@ -27,6 +31,9 @@ class Worker:
         date: Gives the current ``Date`` field for the gateway's own answers.
         sweeper: Watches every deadline of this process.
         revocations: What this process knows of them.
+
+    Attributes:
+        on_keys_wanted: Told of an issuer whose keys were too few for a token; must not wait.
     """
 
     __slots__ = (
@@ -36,6 +43,7 @@ class Worker:
         "clock",
         "control",
         "date",
+        "on_keys_wanted",
         "revocations",
         "snapshot",
         "sweeper",
@@ -59,6 +67,7 @@ class Worker:
         self.sweeper = sweeper
         self.revocations = revocations
         self.unattended: set[asyncio.Task[None]] = set()  # of clients that have gone
+        self.on_keys_wanted: Callable[[str], None] = _ignore
         self._pools: dict[str, Pool] = {}
         prefix = secrets.token_hex(_PREFIX_BYTES)  # so that ids of two processes do not meet
         self._id_prefix = prefix.encode() + b"-"

@@ -206,6 +206,12 @@ class GatewayProcess:
         assert not any(crash in said for crash in _CRASHES), said
         assert self._process.poll() is None, f"the gateway died:\n{said}"
 
+    def wait_for_line(self, text: str) -> None:
+        """Wait until the process has said a line with *text* in it."""
+        with self._changed:
+            found = self._changed.wait_for(lambda: any(text in s for s in self.lines), DEADLINE_S)
+        assert found, "\n".join(self.lines)
+
     def terminate(self) -> None:
         """Tell the process to end, and do not wait for it; ``stop`` does."""
         self._is_ending = True

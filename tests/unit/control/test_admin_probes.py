@@ -56,6 +56,7 @@ def test_a_process_is_ready_when_all_of_it_is() -> None:
         pytest.param({"store": "unreachable", "traffic": "ok"}, "store_unavailable", id="store"),
         pytest.param({"store": "stale"}, "store_unavailable", id="no-traffic"),
         pytest.param({"store": "ok", "traffic": "draining"}, "draining", id="draining"),
+        pytest.param({"store": "ok", "issuers": "keys unavailable"}, "keys_unavailable", id="keys"),
         pytest.param({"store": "stale", "traffic": "draining"}, "draining", id="both"),
     ],
 )

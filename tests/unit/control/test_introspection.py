@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.errors import CredentialError, Reason
 from gateway.store.faults import StoreUnavailableError
 from tests.unit.control.asking import ADMIN_TOKEN, FORM, Control, check_problem
 
@@ -65,3 +66,11 @@ def test_what_nobody_knows_is_not_called_inactive(control: Control) -> None:
     response = control.ask("POST", "/introspect", headers=CALLER, json={"token": "x"})
 
     check_problem(response, 503, "store_unavailable")
+
+
+def test_a_token_whose_issuers_keys_are_not_known_is_not_called_inactive(control: Control) -> None:
+    """They may come a moment later."""
+    control.fault = CredentialError(Reason.KEYS_UNAVAILABLE)
+    response = control.ask("POST", "/introspect", headers=CALLER, json={"token": "x"})
+
+    check_problem(response, 503, "keys_unavailable")

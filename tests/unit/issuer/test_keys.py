@@ -22,11 +22,11 @@ from gateway.issuer.keys import (
     NEW_RSA_BITS,
     UnfitKeyError,
     _public_members,
-    _thumbprint,
     make_signing_key,
     parse_signing_key,
     private_pem,
     secret_key,
+    thumbprint,
 )
 from gateway.policy.signature import ALGORITHMS
 from tests.unit.issuer.fakes import SECRET, key_for, rsa_pem
@@ -66,11 +66,11 @@ RFC_7638_KEY: Final = {
 RFC_8037_SECRET: Final = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A="
 
 
-def test_the_thumbprint_of_rfc_7638() -> None:
+def test_thethumbprint_of_rfc_7638() -> None:
     """RFC 7638 section 3.1, whatever the order of the members."""
     members = dict(reversed(RFC_7638_KEY.items()))
 
-    assert _thumbprint(members) == "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
+    assert thumbprint(members) == "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
 
 
 def test_the_key_of_rfc_8037() -> None:

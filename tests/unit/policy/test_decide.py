@@ -1,5 +1,7 @@
 """The decision, one table per step; the first refusal ends it."""
 
+from dataclasses import replace
+
 import pytest
 
 from gateway.errors import Reason
@@ -15,8 +17,9 @@ from gateway.policy.model import (
 )
 from gateway.policy.requirements import Requirement
 from gateway.policy.revoked import NoRevocations
+from gateway.policy.tokens import Issuer, TokenVerifier
 from tests.kit.policy import Told, answer, bearer, head, reason_of, request, route, snapshot
-from tests.kit.tokens import NOW_S, mint, resigned
+from tests.kit.tokens import AUDIENCE, NOW_S, issuer_of, mint, resigned, signing_key
 
 GOOD = bearer(mint())
 EXPIRED = bearer(mint({"exp": NOW_S - 60}))
@@ -191,6 +194,52 @@ def test_a_verified_token_is_asked_for_its_revocation(
 
     assert reason == reason_of(answer(known, head(target, line), revocations=told))
     assert told.calls == ["is_stale", "is_revoked"][:calls]
+
+
+FOREIGN = Issuer(
+    name="https://login.test",
+    audiences=frozenset((AUDIENCE,)),
+    keys=(signing_key("ES256").verification,),
+    own=False,
+)
+THEIRS = {"iss": FOREIGN.name, "jti": "theirs"}
+
+
+@pytest.mark.parametrize(
+    ("target", "claims", "told", "reason"),
+    [
+        pytest.param("/p", THEIRS, Told(), None, id="route"),
+        pytest.param("/whoami", THEIRS, Told(), None, id="whoami"),
+        pytest.param("/sessions", THEIRS, Told(), "token_issuer", id="sessions"),
+        pytest.param("/sessions/7", THEIRS, Told(), "token_issuer", id="session"),
+        pytest.param("/logout", THEIRS, Told(), "token_issuer", id="logout"),
+        pytest.param("/logout", THEIRS, Told("theirs"), "token_issuer", id="revoked"),
+        pytest.param("/logout", THEIRS | {"exp": NOW_S - 60}, Told(), "token_issuer", id="expired"),
+        pytest.param("/p", THEIRS, Told("theirs"), "token_revoked", id="revoked-by-jti"),
+    ],
+)
+def test_anothers_alice_has_no_session_here(
+    known: Snapshot, target: str, claims: dict[str, object], told: Told, reason: str | None
+) -> None:
+    """A foreign subject and session id are another's: they open and end nothing of ours."""
+    both = replace(known, verifier=TokenVerifier((issuer_of(), FOREIGN)))
+    line = bearer(mint(claims, key=signing_key("ES256")))
+
+    assert reason == reason_of(answer(both, head(target, line), revocations=told))
+
+
+@pytest.mark.parametrize("target", ["/p", "/whoami"])
+def test_a_refusal_names_the_issuer_whose_keys_were_too_few(known: Snapshot, target: str) -> None:
+    """For whoever can get more of them; the decision itself waits for nothing."""
+    both = replace(known, verifier=TokenVerifier((issuer_of(), FOREIGN)))
+    token = mint(THEIRS, key=signing_key("ES256", kid="new"))
+    refusals = [
+        answer(both, head(target, bearer(each)))
+        for each in (token, mint(THEIRS, {"alg": "RS256"}, key=signing_key("ES256")))
+    ]
+
+    assert [reason_of(each) for each in refusals] == ["token_key_unknown", "token_algorithm"]
+    assert [each.issuer for each in refusals if isinstance(each, Respond)] == [FOREIGN.name, ""]
 
 
 def test_the_gateway_says_why_it_cannot_tell(known: Snapshot) -> None:

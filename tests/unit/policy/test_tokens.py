@@ -13,7 +13,16 @@ from gateway.policy.tokens import (
     parse_json_object,
 )
 from tests.conformance.tokens import TOKEN_CASES, TokenCase, issuers
-from tests.kit.tokens import NOW_S, REMOVED, claims_of, issuer_of, mint, signing_key
+from tests.kit.tokens import (
+    ISSUER,
+    NOW_S,
+    REMOVED,
+    SigningKey,
+    claims_of,
+    issuer_of,
+    mint,
+    signing_key,
+)
 
 
 def _reason(verifier: TokenVerifier, token: bytes, now_s: float = NOW_S) -> Reason | None:
@@ -99,6 +108,39 @@ def test_a_verified_token_knows_its_times_roles_and_scopes() -> None:
     assert (token.valid_from_s, token.expires_at_s) == (NOW_S - 35, NOW_S + 630)
     assert token.roles == {"user"}
     assert token.scopes == {"a", "b"}
+
+
+def test_an_issuer_without_keys_is_one_of_whom_nobody_can_say() -> None:
+    """THREATS.md JWKS-07: 503 and the issuer's name, but not for what it would never sign with."""
+    verifier = TokenVerifier((issuer_of(keys=(), own=False, algorithms=frozenset(("RS256",))),))
+
+    with pytest.raises(CredentialError) as caught:
+        verifier.verify(mint(key=signing_key("RS256")), NOW_S)
+    assert (caught.value.reason, caught.value.issuer) == (Reason.KEYS_UNAVAILABLE, ISSUER)
+    assert _reason(verifier, mint()) is Reason.TOKEN_ALGORITHM
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        pytest.param(signing_key("RS256"), None, id="known"),
+        pytest.param(signing_key("RS256", kid="new"), Reason.TOKEN_KEY_UNKNOWN, id="kid"),
+        pytest.param(signing_key("ES256"), Reason.TOKEN_KEY_UNKNOWN, id="algorithm-without-key"),
+        pytest.param(signing_key("ES384"), Reason.TOKEN_ALGORITHM, id="algorithm"),
+    ],
+)
+def test_a_key_that_is_not_here_may_be_had_from_the_issuer(
+    key: SigningKey, reason: Reason | None
+) -> None:
+    """It may be new; whoever can read the issuer's keys again is told whose they are."""
+    issuer = issuer_of("RS256", own=False, algorithms=frozenset(("RS256", "ES256")))
+    verifier = TokenVerifier((issuer,))
+
+    assert _reason(verifier, mint(key=key)) is reason
+    if reason is not None:
+        with pytest.raises(CredentialError) as caught:
+            verifier.verify(mint(key=key), NOW_S)
+        assert caught.value.issuer == (ISSUER if reason is Reason.TOKEN_KEY_UNKNOWN else "")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from gateway.policy.model import Decision, Request, Respond, Snapshot
 from gateway.policy.revoked import NoRevocations, Revocations
 from gateway.proxy.dispatch import decide_or_refuse
 from tests.kit.policy import Told, bearer, head, request, route, snapshot
-from tests.kit.tokens import NOW_S, mint
+from tests.kit.tokens import ISSUER, NOW_S, mint
 from tests.kit.transport import Client
 
 
@@ -52,3 +52,24 @@ def test_a_request_is_decided_by_what_the_worker_knows(
     answer = asyncio.run(main())
     assert answer.startswith(b"HTTP/1.1 " + status)
     assert b'"reason": "%b"' % reason in answer
+
+
+@pytest.mark.parametrize(
+    ("token", "wanted"),
+    [
+        pytest.param(mint(), [], id="good"),
+        pytest.param(mint({"exp": NOW_S - 60}), [], id="expired"),
+        pytest.param(mint(header={"kid": "new"}), [ISSUER], id="unknown-key"),
+    ],
+)
+def test_who_can_get_keys_is_told_that_some_are_missing(token: bytes, wanted: list[str]) -> None:
+    """And the request is refused at once: no request waits for a fetch."""
+
+    async def main() -> list[str]:
+        client = Client(snapshot(route("/p")), clock=lambda: NOW_S)
+        asked: list[str] = []
+        client.worker.on_keys_wanted = asked.append
+        client.protocol.data_received(head("/p", bearer(token)))
+        return asked
+
+    assert asyncio.run(main()) == wanted
