@@ -253,8 +253,12 @@ class GatewayProcess:
             self._changed.notify_all()
 
     def _wait_until_listening(self) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: self.port and self.admin_port, DEADLINE_S)
+        try:
+            with self._changed:
+                self._changed.wait_for(lambda: self.port and self.admin_port, DEADLINE_S)
+        except BaseException:  # who waits was interrupted: nobody else would end the process
+            self.kill()
+            raise
         if self.port > 0:
             return
         self.kill()
