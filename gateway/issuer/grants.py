@@ -26,9 +26,9 @@ from gateway.store.sessions import EndReason, Session
 
 REFRESH_TOKEN_BYTES: Final = 32  # 256 random bits
 # A token issued in the second in which all of its user's tokens were revoked would be revoked too:
-# a login waits for that second to end. The clock of the host that revoked may be 2 s ahead of ours;
-# what is longer is a clock that was set back.
-_LONGEST_WAIT_S: Final = 3.0
+# a login waits for that second to end. After a change of roles it is 2 s later, and the clock of the
+# host that revoked may be 2 s ahead of ours; what is longer is a clock that was set back.
+_LONGEST_WAIT_S: Final = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -185,6 +185,8 @@ class Granter:
             wait_s = min(wait_s, _LONGEST_WAIT_S)
             await asyncio.sleep(wait_s)
             now_s += wait_s
+            async with self._store.read() as tx:  # what was revoked may have been the old roles
+                user = await self._find_user(tx, user.id) or user
         ends_at_s = min(session.idle_expires_at_s, session.expires_at_s)
         return Grant(
             session_id=session.id,

@@ -12,6 +12,7 @@ from gateway.store import sessions
 from gateway.store.engine import Store, Writing
 from gateway.store.revocations import Revocation
 from gateway.store.sessions import EndReason, Session
+from gateway.store.text import is_storable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ class Sessions:
         expires_at_s = max(now_s, token.expires_at_s)
 
         async def work(tx: Writing) -> tuple[None, list[Revocation]]:
-            if not isinstance(session_id, str):
+            if not isinstance(session_id, str) or not is_storable(session_id):
                 return None, [self._revoker.of_token(claims["jti"], expires_at_s)]
             ended = await sessions.end(
                 tx, session_id, reason=EndReason.LOGOUT, now_s=now_s, user_id=user_id

@@ -21,6 +21,10 @@ from gateway.store.users import Grants, StoredUser
 
 Change: TypeAlias = Callable[[Writing], Awaitable[bool]]
 
+# A refresh that runs beside a change of roles may have read the old ones, and issues its token a moment
+# later, perhaps by another host's clock.
+_BESIDE_S: Final = 2.0
+
 MAX_USERNAME_BYTES: Final = 1024  # of UTF-8; RFC 5321 gives an address 254
 
 
@@ -139,7 +143,7 @@ class UserAdmin:
         """Replace roles, scopes and attributes; False where there is no such user.
 
         The user's access tokens count no more, since they say the old ones; the sessions go on, and
-        their next refresh gives tokens that say the new ones.
+        their next refresh gives tokens that say the new ones; it may have to wait for two seconds.
         """
         return await self.change_grants(user_id, lambda _: grants, now_s)
 
@@ -157,7 +161,7 @@ class UserAdmin:
                 return False, []
             old = Grants(roles=user.roles, scopes=user.scopes, attributes=user.attributes)
             await users.set_grants(tx, user_id, change(old), now_s=now_s)
-            return True, [self._revoker.of_user(user_id, now_s)]
+            return True, [self._revoker.of_user(user_id, now_s + _BESIDE_S)]
 
         return await self._revoker.carry_out(work)
 

@@ -206,11 +206,11 @@ _DECODER: Final = json.JSONDecoder(
 
 
 def _text(members: Claims, name: str, otherwise: Reason = Reason.TOKEN_MALFORMED) -> str:
-    """Return a member that must be a non-empty string."""
+    """Return a member that must be a non-empty string without NUL."""
     value = members.get(name)
     if value is None:
         raise CredentialError(Reason.TOKEN_CLAIM_MISSING, f"The token has no {name}.")
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or "\0" in value:  # PostgreSQL keeps no NUL
         raise CredentialError(otherwise)
     return value
 

@@ -334,6 +334,7 @@ TOKEN_CASES: Final[tuple[TokenCase, ...]] = (
     _claims("JWT-21-missing", "token_claim_missing", sub=REMOVED),
     _claims("JWT-21-empty", sub=""),
     _claims("JWT-21-number", sub=7),
+    _claims("JWT-21-nul", sub="a\0"),
     _claims("JWT-21-long", sub="a" * 256),
     _claims("JWT-21-very-long", sub="a" * 10_000),
     _claims("JWT-21-jti-missing", "token_claim_missing", jti=REMOVED),

@@ -184,3 +184,25 @@ async def test_a_password_changed_while_it_was_checked_lets_nobody_in(issuer: Is
 
     assert await login is None
     assert await issuer.sessions.list_of_user(user.id, NOW_S) == []
+
+
+async def test_roles_that_change_while_a_refresh_waits_are_the_new_ones(
+    issuer: Issuing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The token is issued after the wait, and says what held then."""
+    user = await issuer.add_user()
+    grant = await issuer.log_in("zoe")
+
+    async def grant_role(role: str) -> None:
+        grants = users.Grants(roles=(role,), scopes=(), attributes={})
+        await issuer.users.set_grants(user.id, grants, NOW_S)
+
+    async def sleep(_: float) -> None:
+        await grant_role("newest")
+
+    await grant_role("new")
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    refreshed = await issuer.granter.refresh(grant.refresh_token, NOW_S)
+
+    assert isinstance(refreshed, Grant)
+    assert claims_of(refreshed)["roles"] == ["newest"]
