@@ -26,8 +26,8 @@ from gateway.store.sessions import EndReason, Session
 
 REFRESH_TOKEN_BYTES: Final = 32  # 256 random bits
 # A token issued in the second in which all of its user's tokens were revoked would be revoked too:
-# a login waits for that second to end. After a change of roles it is 2 s later, and the clock of the
-# host that revoked may be 2 s ahead of ours; what is longer is a clock that was set back.
+# a login waits for that second to end. After a change of roles it is 2 s later, and the clock of
+# the host that revoked may be 2 s ahead of ours; what is longer is a clock that was set back.
 _LONGEST_WAIT_S: Final = 5.0
 
 log = logging.getLogger(__name__)

@@ -21,8 +21,8 @@ from gateway.store.users import Grants, StoredUser
 
 Change: TypeAlias = Callable[[Writing], Awaitable[bool]]
 
-# A refresh that runs beside a change of roles may have read the old ones, and issues its token a moment
-# later, perhaps by another host's clock.
+# A refresh that runs beside a change of roles may have read the old ones, and issues its token a
+# moment later, perhaps by another host's clock.
 _BESIDE_S: Final = 2.0
 
 MAX_USERNAME_BYTES: Final = 1024  # of UTF-8; RFC 5321 gives an address 254
