@@ -11,6 +11,7 @@ from gateway.config.names import STANDARD_METHODS
 from gateway.config.nodes import Path
 from gateway.config.paths import REST, is_wildcard, split_path
 from gateway.config.placement import Placement, extend_plan, find_placement, narrow_places
+from gateway.config.route_features import with_features
 from gateway.config.route_settings import RequireSettings, RouteSettings
 from gateway.config.schema import LimitsSettings, UpstreamSettings
 from gateway.config.secrets import ConfigWarning
@@ -139,7 +140,7 @@ class _Compiler:
             forward_credential=settings.forward_credential,
         )
         if len(self.faults) == faults_before:
-            self._add(index, route)
+            self._add(index, with_features(route, settings))
 
     def _add(self, index: int, route: Route) -> None:
         hosts = tuple(host.encode("ascii") for host in route.hosts)

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
+from gateway.config.addresses import ClientNetwork
 from gateway.config.fields import (
     Lenient,
     NotEmpty,
@@ -119,6 +120,9 @@ class RouteSettings(Section):
     )
     credentials: Annotated[tuple[CredentialSettings, ...], Lenient, NotEmpty] | None = Field(
         default=None, description="Which of the file's places are looked at here."
+    )
+    address_allow: Annotated[tuple[ClientNetwork, ...], Lenient, NotEmpty] | None = Field(
+        default=None, description="Networks whose clients are let in (else 403). Without it: all."
     )
     max_body: SizeOrZero = size_field(_MAX_BODY_BYTES, "Largest request body (413).")
     forward_credential: Truth = Field(

@@ -2,8 +2,8 @@
 
 The data plane, ``/verify`` and ``gateway explain`` all call ``decide``; none of them has a copy of
 any part of it. It is pure: the same snapshot, request, time and revocations give the same decision.
-The steps are route, credential, token, revocation, requirements, size, head for the service; the
-first refusal ends it.
+The steps are route, address, credential, token, revocation, requirements, size, head for the
+service; the first refusal ends it.
 """
 
 from typing import Final, TypeAlias
@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from gateway.errors import CredentialError, Reason
 from gateway.policy.claim_headers import UnfitClaimError
 from gateway.policy.credentials import Presented, find_presented
-from gateway.policy.forwarding import plan_forward
+from gateway.policy.forwarding import client_of, plan_forward
 from gateway.policy.model import (
     Auth,
     ControlEndpoint,
@@ -43,9 +43,10 @@ def decide(
     """Decide what happens to one request at *now_s*, seconds since the epoch."""
     route = find_judge(snapshot, request)
     if not isinstance(route, Route):
-        if isinstance(route, Respond):
-            return route
-        return _decide_control(snapshot, route, request, now_s, revocations)
+        return _decide_without_route(snapshot, route, request, now_s, revocations)
+    # First, since it costs little and then tells a stranger nothing about any credential.
+    if route.addresses is not None and client_of(snapshot, request) not in route.addresses:
+        return Respond(Reason.ADDRESS_DENIED, route=route)
     presented = find_presented(request.head, route.places)
     try:
         token = authenticate(snapshot, presented, route.auth, now_s, revocations)
@@ -139,15 +140,17 @@ def admit(
     return Serve(endpoint, token)
 
 
-def _decide_control(
+def _decide_without_route(
     snapshot: Snapshot,
-    endpoint: ControlEndpoint,
+    judge: ControlEndpoint | Respond,
     request: Request,
     now_s: float,
     revocations: Revocations,
 ) -> Serve | Respond:
+    if isinstance(judge, Respond):
+        return judge
     presented = find_presented(request.head, snapshot.places)
     try:
-        return admit(snapshot, presented, endpoint, now_s, revocations)
+        return admit(snapshot, presented, judge, now_s, revocations)
     except CredentialError as error:
         return Respond(error.reason, error.detail)

@@ -20,8 +20,17 @@ def describe_route(route: Route) -> dict[str, Any]:
         "endpoints": [e.authority.decode("ascii") for e in route.upstream.endpoints],
         "strip_prefix": route.strip_prefix.decode("ascii"),
         "max_body_bytes": route.max_body_bytes,
+        **_describe_features(route),
         "claim_headers": {header.name: header.claim for header in route.headers.headers},
     }
+
+
+def _describe_features(route: Route) -> dict[str, Any]:
+    """Return what only some routes have; what a route has not is left out."""
+    features: dict[str, Any] = {}
+    if route.addresses is not None:
+        features["address_allow"] = [str(network) for network in route.addresses.networks]
+    return features
 
 
 def describe_requirement(require: Requirement) -> dict[str, Any]:

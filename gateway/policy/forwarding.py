@@ -12,6 +12,7 @@ from gateway.http1.fields import Fields
 from gateway.http1.request import RequestHead, value_of
 from gateway.policy.credentials import Presented
 from gateway.policy.model import Forward, Request, Route, Snapshot
+from gateway.policy.peers import find_client
 from gateway.policy.tokens import VerifiedToken
 
 _FOR: Final = b"x-forwarded-for"
@@ -79,6 +80,12 @@ def make_request(
 def forwarded_for(fields: Fields) -> list[bytes]:
     """Return the values of ``X-Forwarded-For`` as they came, whoever sent them."""
     return [value_of(line) for name, line in fields.forwarding if name == _FOR]
+
+
+def client_of(snapshot: Snapshot, request: Request) -> str:
+    """Return the address that a request comes from, as far as it can be believed."""
+    chain = forwarded_for(request.head.fields)
+    return find_client(request.peer, chain, snapshot.trusted_proxies)
 
 
 def _forwarding_lines(snapshot: Snapshot, request: Request) -> bytes:

@@ -14,7 +14,7 @@ from gateway.errors import REASONS, Reason
 from gateway.http1.names import NameTable
 from gateway.http1.request import RequestHead, RequestParser
 from gateway.policy.claim_headers import HeaderPlan
-from gateway.policy.peers import TrustedProxies
+from gateway.policy.peers import AddressSet, TrustedProxies
 from gateway.policy.requirements import Requirement
 from gateway.policy.routing import Pattern, Router, pattern_segments
 from gateway.policy.tokens import TokenVerifier, VerifiedToken
@@ -128,6 +128,7 @@ class Route:
     strip_prefix: bytes = b""  # whole segments, without a final "/"
     max_body_bytes: int = 10 * 1024 * 1024
     forward_credential: bool = False
+    addresses: AddressSet | None = None  # the clients that it takes; None: all
 
 
 @dataclass(frozen=True, slots=True)

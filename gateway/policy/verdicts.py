@@ -12,8 +12,9 @@ from gateway.errors import REASONS, CredentialError, Reason
 from gateway.policy.claim_headers import UnfitClaimError
 from gateway.policy.credentials import Presented
 from gateway.policy.decide import Judge, admit, authenticate
-from gateway.policy.forwarding import plan_forward
+from gateway.policy.forwarding import client_of, plan_forward
 from gateway.policy.model import Auth, Request, Respond, Route, Snapshot
+from gateway.policy.peers import AddressSet
 from gateway.policy.requirements import Requirement
 from gateway.policy.revoked import NoRevocations, Revocations
 from gateway.policy.tokens import VerifiedToken
@@ -81,6 +82,8 @@ def _verdicts(
         return
     name = judge.name if isinstance(judge, Route) else f"the gateway's own {judge.path}"
     yield _passed("route", name)
+    if isinstance(judge, Route) and judge.addresses is not None:
+        yield _check_address(snapshot, judge.addresses, request)
     refused = None
     try:
         if isinstance(judge, Route):
@@ -119,6 +122,14 @@ def _passed(name: str, detail: str = "") -> Check:
 
 def _refused(name: str, reason: Reason, detail: str = "") -> Check:
     return Check(name, passed=False, detail=detail or REASONS[reason].title, reason=reason)
+
+
+def _check_address(snapshot: Snapshot, addresses: AddressSet, request: Request) -> Check:
+    client = client_of(snapshot, request)
+    detail = f"{client or 'unknown'}; let in: {', '.join(map(str, addresses.networks))}"
+    if client in addresses:
+        return _passed("address", detail)
+    return _refused("address", Reason.ADDRESS_DENIED, detail)
 
 
 def _refused_credential(error: CredentialError, presented: Presented) -> list[Check]:

@@ -85,6 +85,14 @@ CASES = [
     case("expectation", "/public", "Expect: foo"),
     case("connection-names-host", "/public", "Connection: host"),
     case("nowhere", "/none"),
+    case("address-in", "/loopback", "X-Forwarded-For: 1.1.1.1"),
+    case("address-out", "/elsewhere", _bearer()),
+]
+
+# A route for each feature that only some have.
+FEATURED: Final[list[dict[str, Any]]] = [
+    {"path": "/loopback", "upstream": "raw", "auth": "none", "address_allow": ["127.0.0.0/8"]},
+    {"path": "/elsewhere", "upstream": "raw", "address_allow": ["10.0.0.0/8"]},
 ]
 
 
@@ -94,6 +102,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Upstream, i
     folder = tmp_path_factory.mktemp("explained")
     with Upstream() as upstream:
         document = configuration(upstream.port)
+        document["routes"] += FEATURED
         with GatewayProcess(document, folder) as process:
             yield upstream, process.port, str(write_configuration(folder, document))
 

@@ -1,5 +1,7 @@
 """The decision, one table per step; the first refusal ends it."""
 
+from ipaddress import ip_network
+
 import pytest
 
 from gateway.errors import Reason
@@ -13,6 +15,7 @@ from gateway.policy.model import (
     Serve,
     Snapshot,
 )
+from gateway.policy.peers import AddressSet
 from gateway.policy.requirements import Requirement
 from gateway.policy.revoked import NoRevocations
 from tests.kit.policy import Told, answer, bearer, head, reason_of, request, route, snapshot
@@ -34,6 +37,7 @@ def known() -> Snapshot:
         route("/admin/**", require=ADMIN),
         route("/get", methods=frozenset((b"GET",))),
         route("/small", max_body_bytes=5),
+        route("/inside", addresses=AddressSet([ip_network("10.0.0.0/8")])),
         methods=frozenset((b"GET", b"HEAD", b"POST", b"OPTIONS")),
     )
 
@@ -63,6 +67,8 @@ def known() -> Snapshot:
         pytest.param(
             "/small", [GOOD, b"Transfer-Encoding: chunked"], "POST", None, id="length-unknown"
         ),
+        pytest.param("/inside", [GOOD], "GET", "address_denied", id="address"),
+        pytest.param("/inside", [EXPIRED], "GET", "address_denied", id="address-first"),
         pytest.param(
             "/p", [bearer(mint({"sub": "a\r\nb"}))], "GET", "claim_mismatch", id="unfit-claim"
         ),
@@ -71,11 +77,23 @@ def known() -> Snapshot:
 def test_a_request_is_forwarded_or_refused_for_one_reason(
     known: Snapshot, target: str, lines: list[bytes], method: str, reason: str | None
 ) -> None:
-    """DESIGN.md section 2: route, credential, token, requirements, size, head."""
+    """DESIGN.md section 2: route, address, credential, token, requirements, size, head."""
     decision = answer(known, head(target, *lines, method=method))
 
     assert reason == reason_of(decision)
     assert isinstance(decision, Respond if reason else Forward)
+
+
+@pytest.mark.parametrize(
+    ("peer", "reason"),
+    [("10.1.2.3", None), ("::ffff:10.1.2.3", None), ("11.1.2.3", "address_denied"),
+     ("", "address_denied")],
+)  # fmt: skip
+def test_a_route_may_take_some_addresses_only(
+    known: Snapshot, peer: str, reason: str | None
+) -> None:
+    """THREATS.md IP-04; and an address that is not known is none of them."""
+    assert reason == reason_of(answer(known, head("/inside", GOOD), peer=peer))
 
 
 def test_a_refusal_names_the_route_and_what_is_allowed(known: Snapshot) -> None:

@@ -1,9 +1,11 @@
 """A route as JSON."""
 
 import json
+from ipaddress import ip_network
 
 from gateway.policy.describe import describe_requirement, describe_route
 from gateway.policy.model import Auth, Endpoint, Upstream
+from gateway.policy.peers import AddressSet
 from gateway.policy.requirements import Requirement
 from tests.kit.policy import ACCESS_TOKEN, BEARER, COOKIE, QUERY, route
 
@@ -40,6 +42,14 @@ def test_a_route_is_described_whole() -> None:
         "max_body_bytes": 7,
         "claim_headers": {"X-User": "sub", "X-User-Email": "email", "X-User-Roles": "roles"},
     }
+    assert json.loads(json.dumps(described)) == described
+
+
+def test_a_feature_is_told_of_where_a_route_has_it() -> None:
+    """What a route has not is left out."""
+    described = describe_route(route("/x", addresses=AddressSet([ip_network("10.0.0.0/8")])))
+
+    assert described["address_allow"] == ["10.0.0.0/8"]
     assert json.loads(json.dumps(described)) == described
 
 

@@ -12,7 +12,7 @@ from gateway.policy.explain import explain_malformed
 from gateway.policy.model import Decision, Forward, Respond, Serve
 from gateway.policy.revoked import NoRevocations, Revocations
 from tests.kit.explained import SNAPSHOT, VALID, explained
-from tests.kit.policy import Told, head, request
+from tests.kit.policy import PEER, Told, head, request
 from tests.kit.tokens import NOW_S, mint
 
 
@@ -38,7 +38,7 @@ def same(one: Decision, other: Decision) -> bool:
     path=st.sampled_from(
         ["/api/products", "/api/products/7", "/api/product%73", "/public", "/maybe", "/x",
          "/scoped/1", "/scoped", "/planned", "/whoami", "/authenticate", "/", "/logout",
-         "/sessions/7", "/sessions/7/x", "/%73essions", "/whoami/"]
+         "/sessions/7", "/sessions/7/x", "/%73essions", "/whoami/", "/inside/7/x"]
     ),
     host=st.sampled_from(["gw.test", "api.example.com", "API.example.com:80"]),
     token=st.sampled_from(
@@ -48,6 +48,7 @@ def same(one: Decision, other: Decision) -> bool:
     where=st.lists(st.sampled_from(["bearer", "raw", "query", "cookie", "basic"]), max_size=2),
     length=st.sampled_from([None, 0, 11, 1000]),
     revocations=st.sampled_from([NoRevocations(), Told("gone"), Told("gone", stale=True)]),
+    peer=st.sampled_from([PEER, "10.0.0.1"]),
 )  # fmt: skip
 @settings(max_examples=300, deadline=None)
 def test_explain_agrees_with_decide(
@@ -59,6 +60,7 @@ def test_explain_agrees_with_decide(
     where: list[str],
     length: int | None,
     revocations: Revocations,
+    peer: str,
 ) -> None:
     """Whatever the request: one decision, one story, and no token in it."""
     fields = []
@@ -78,8 +80,8 @@ def test_explain_agrees_with_decide(
     if length is not None:
         fields.append(b"Content-Length: %d" % length)
     received = head(path, *fields, method=method, host=host)
-    explanation = explained(received, revocations)
-    decision = decide(SNAPSHOT, request(SNAPSHOT, received), NOW_S, revocations)
+    explanation = explained(received, revocations, peer=peer)
+    decision = decide(SNAPSHOT, request(SNAPSHOT, received, peer=peer), NOW_S, revocations)
 
     assert same(decision, explanation.decision)
     refused = [check.reason for check in explanation.checks if not check.passed]

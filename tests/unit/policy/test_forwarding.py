@@ -8,7 +8,7 @@ import pytest
 from gateway.policy.claim_headers import UnfitClaimError
 from gateway.policy.credentials import find_presented
 from gateway.policy.decide import decide
-from gateway.policy.forwarding import plan_forward
+from gateway.policy.forwarding import client_of, plan_forward
 from gateway.policy.model import Auth, Endpoint, Forward, Upstream
 from gateway.policy.peers import TrustedProxies
 from gateway.policy.revoked import NoRevocations
@@ -183,3 +183,15 @@ def test_what_is_remembered_of_fields_is_bounded() -> None:
         answer(known, head(f"/r{number}"))
 
     assert len(request(known, head("/r0")).head.fields.derived) <= 32
+
+
+@pytest.mark.parametrize(
+    ("peer", "client"),
+    [(PEER, "6.6.6.6"), ("11.0.0.1", "11.0.0.1"), ("", "")],
+)
+def test_the_client_is_who_a_trusted_proxy_says(peer: str, client: str) -> None:
+    """THREATS.md IP-01 to IP-03: of the chain the right-most that is no proxy of ours."""
+    known = snapshot(route("/a"), **TRUSTED)
+    chain = (b"X-Forwarded-For: 127.0.0.1", b"X-Forwarded-For: 6.6.6.6")
+
+    assert client_of(known, request(known, head("/a", *chain), peer=peer)) == client

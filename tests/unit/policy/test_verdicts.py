@@ -191,3 +191,23 @@ def test_the_size_is_told_in_bytes(received: bytes, detail: str) -> None:
     details = {check.name: check.detail for check in explained(received).checks}
 
     assert detail == details["body size"]
+
+
+@pytest.mark.parametrize(
+    ("peer", "check"),
+    [
+        ("10.0.0.7", ("address", None, "10.0.0.7; let in: 10.0.0.0/8, ::1/128")),
+        (
+            "11.0.0.7",
+            ("address", Reason.ADDRESS_DENIED, "11.0.0.7; let in: 10.0.0.0/8, ::1/128"),
+        ),
+        ("", ("address", Reason.ADDRESS_DENIED, "unknown; let in: 10.0.0.0/8, ::1/128")),
+    ],
+)
+def test_the_address_is_looked_at_before_the_credential(
+    peer: str, check: tuple[str, Reason | None, str]
+) -> None:
+    """A stranger is told nothing about a credential; an operator sees what was compared."""
+    found = explained(head("/inside/7/x"), peer=peer).checks[1]
+
+    assert (found.name, found.reason, found.detail) == check
