@@ -139,8 +139,13 @@ class _Compiler:
             max_body_bytes=settings.max_body,
             forward_credential=settings.forward_credential,
         )
+        route = with_features(
+            route,
+            settings,
+            lambda fault, cure, path: self._refuse(fault, cure, ("routes", index, *path)),
+        )
         if len(self.faults) == faults_before:
-            self._add(index, with_features(route, settings))
+            self._add(index, route)
 
     def _add(self, index: int, route: Route) -> None:
         hosts = tuple(host.encode("ascii") for host in route.hosts)

@@ -153,6 +153,7 @@ Method = Annotated[
     BeforeValidator(_check_method),
     WithJsonSchema({"type": "string", "enum": sorted(METHODS)}),
 ]
+HeaderName = Annotated[Text, AfterValidator(_check_header_name)]
 IdentityHeader = Annotated[Text, AfterValidator(_check_identity_header)]
 CredentialHeader = Annotated[Text, AfterValidator(_check_credential_header)]
 CookieName = Annotated[Text, AfterValidator(_check_plain_name)]

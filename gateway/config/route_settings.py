@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from gateway.config.addresses import ClientNetwork
+from gateway.config.feature_settings import CorsSettings
 from gateway.config.fields import (
     Lenient,
     NotEmpty,
@@ -123,6 +124,9 @@ class RouteSettings(Section):
     )
     address_allow: Annotated[tuple[ClientNetwork, ...], Lenient, NotEmpty] | None = Field(
         default=None, description="Networks whose clients are let in (else 403). Without it: all."
+    )
+    cors: CorsSettings | None = Field(
+        default=None, description="Which pages of other origins may call it from a browser."
     )
     max_body: SizeOrZero = size_field(_MAX_BODY_BYTES, "Largest request body (413).")
     forward_credential: Truth = Field(

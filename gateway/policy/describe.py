@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gateway.policy.cors import Cors
 from gateway.policy.model import Route
 from gateway.policy.requirements import Requirement
 
@@ -30,7 +31,22 @@ def _describe_features(route: Route) -> dict[str, Any]:
     features: dict[str, Any] = {}
     if route.addresses is not None:
         features["address_allow"] = [str(network) for network in route.addresses.networks]
+    if route.cors is not None:
+        features["cors"] = describe_cors(route.cors)
     return features
+
+
+def describe_cors(cors: Cors) -> dict[str, Any]:
+    """Return which pages may call a route; ``*`` is every origin."""
+    origins = sorted(origin.decode("ascii") for origin in cors.origins)
+    return {
+        "origins": ["*"] if cors.any_origin else origins,
+        "methods": [method.decode("ascii") for method in cors.methods],
+        "headers": [name.decode("ascii") for name in cors.headers],
+        "expose_headers": [name.decode("ascii") for name in cors.expose_headers],
+        "credentials": cors.credentials,
+        "max_age_s": cors.max_age_s,
+    }
 
 
 def describe_requirement(require: Requirement) -> dict[str, Any]:

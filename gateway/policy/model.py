@@ -14,6 +14,7 @@ from gateway.errors import REASONS, Reason
 from gateway.http1.names import NameTable
 from gateway.http1.request import RequestHead, RequestParser
 from gateway.policy.claim_headers import HeaderPlan
+from gateway.policy.cors import Cors
 from gateway.policy.peers import AddressSet, TrustedProxies
 from gateway.policy.requirements import Requirement
 from gateway.policy.routing import Pattern, Router, pattern_segments
@@ -129,6 +130,11 @@ class Route:
     max_body_bytes: int = 10 * 1024 * 1024
     forward_credential: bool = False
     addresses: AddressSet | None = None  # the clients that it takes; None: all
+    cors: Cors | None = None  # None: CORS is the service's own affair
+    edits_answers: bool = field(init=False, repr=False)  # the heads of the service's answers
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "edits_answers", self.cors is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +183,7 @@ class Snapshot:
     endpoints: tuple[ControlEndpoint, ...] = CONTROL_ENDPOINTS
     control: Router[ControlEndpoint] = field(init=False)
     control_names: frozenset[bytes] = field(init=False)  # first segments: others need not be asked
+    answers_preflights: bool = field(init=False)  # for some route
     parser: RequestParser = field(init=False)
 
     def __post_init__(self) -> None:
@@ -185,6 +192,8 @@ class Snapshot:
             self.names, max_fields=limits.fields, max_target_bytes=limits.target_bytes
         )
         object.__setattr__(self, "parser", parser)
+        preflights = any(route.cors is not None for route in self.routes)
+        object.__setattr__(self, "answers_preflights", preflights)
         object.__setattr__(self, "control", build_control_router(self.endpoints))
         names = frozenset(pattern_segments(endpoint.path)[0] for endpoint in self.endpoints)
         object.__setattr__(self, "control_names", names)
@@ -200,6 +209,17 @@ class Request:
         self.peer = peer  # the address of the other end, without port
         self.secure = secure  # whether it came over TLS
         self.request_id = request_id  # a trusted proxy's, or a new one
+
+
+class Preflight:
+    """A browser's question whether a page may send a request that *route* takes."""
+
+    __slots__ = ("cors", "method", "route")
+
+    def __init__(self, route: Route, cors: Cors, method: bytes) -> None:
+        self.route = route
+        self.cors = cors  # the route's
+        self.method = method
 
 
 class Forward:
@@ -244,7 +264,7 @@ class Serve:
 class Respond:
     """Answer here and now; the service never hears of the request."""
 
-    __slots__ = ("allow", "detail", "reason", "route", "status")
+    __slots__ = ("allow", "detail", "fields", "reason", "route", "status")
 
     def __init__(
         self,
@@ -254,12 +274,14 @@ class Respond:
         status: int = 204,
         route: Route | None = None,
         allow: tuple[bytes, ...] = (),
+        fields: Iterable[tuple[bytes, bytes]] = (),
     ) -> None:
         self.reason = reason  # None: not a refusal, and *status* says what it is
         self.status = REASONS[reason].status if reason else status
         self.detail = detail or (REASONS[reason].title if reason else "")
         self.route = route  # the one that refused, where one was found
         self.allow = allow  # methods, with 405
+        self.fields = fields  # what else the answer carries
 
 
 Decision: TypeAlias = Forward | Serve | Respond

@@ -58,3 +58,15 @@ def refusal(respond: Respond, request_id: bytes) -> tuple[Fields, bytes]:
     if reason is Reason.UPSTREAM_OVERLOADED:
         fields.append((b"Retry-After", b"%d" % RETRY_AFTER_S))
     return fields, problem_body(reason, respond.detail, request_id.decode("ascii"))
+
+
+def answer_fields(respond: Respond, head: RequestHead | None) -> Fields:
+    """Return what an answer carries besides: its own fields, and CORS, so that a page can read it.
+
+    The answer to a preflight has all of CORS among its own.
+    """
+    fields = list(respond.fields)
+    cors = respond.route.cors if respond.route is not None else None
+    if cors is not None and respond.reason is not None and head is not None:
+        fields += cors.answer_fields(head.fields)
+    return fields

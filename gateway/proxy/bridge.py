@@ -39,6 +39,11 @@ class ControlCall:
         self._task: asyncio.Task[None] | None = None
 
     @property
+    def route(self) -> None:
+        """None: it is the gateway's own."""
+        return None
+
+    @property
     def max_body_bytes(self) -> int:
         """How long the request's body may be."""
         return MAX_BODY_BYTES

@@ -31,6 +31,8 @@ def _bearer(**claims: Any) -> str:
     return f"Authorization: Bearer {mint(**claims)}"
 
 
+PREFLIGHT: Final = ("Origin: https://app.test", "Access-Control-Request-Method: PUT")
+
 CASES = [
     *(
         case(f"path-{row.id}", row.target, method=row.method)
@@ -87,12 +89,19 @@ CASES = [
     case("nowhere", "/none"),
     case("address-in", "/loopback", "X-Forwarded-For: 1.1.1.1"),
     case("address-out", "/elsewhere", _bearer()),
+    case("cors", "/cors", _bearer(), "Origin: https://app.test"),
+    case("cors-refused", "/cors", "Origin: https://app.test"),
+    case("preflight", "/cors", *PREFLIGHT, method="OPTIONS"),
+    case("preflight-denied", "/cors", PREFLIGHT[1], "Origin: null", method="OPTIONS"),
+    case("preflight-with-body", "/cors", *PREFLIGHT, "Content-Length: 1", method="OPTIONS"),
+    case("preflight-of-the-service", "/public", *PREFLIGHT, method="OPTIONS"),
 ]
 
 # A route for each feature that only some have.
 FEATURED: Final[list[dict[str, Any]]] = [
     {"path": "/loopback", "upstream": "raw", "auth": "none", "address_allow": ["127.0.0.0/8"]},
     {"path": "/elsewhere", "upstream": "raw", "address_allow": ["10.0.0.0/8"]},
+    {"path": "/cors", "upstream": "raw", "cors": {"origins": ["https://app.test"]}},
 ]
 
 
@@ -126,6 +135,8 @@ def test_the_explanation_is_what_happens(
 
     if told["decision"] == "respond":
         assert (answer.status, answer.reason) == (told["status"], told["reason"] or "")
+        for header in told["answer_headers"]:
+            assert answer.header(header["name"].lower().encode()) == [header["value"].encode()]
         assert upstream.byte_count == 0
     elif told["decision"] == "serve":
         assert answer.status in (200, 405)  # the endpoint itself looks at the method

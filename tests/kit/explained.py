@@ -4,6 +4,7 @@ from ipaddress import ip_network
 from typing import Any, Final
 
 from gateway.policy.claim_headers import ClaimHeader, HeaderPlan
+from gateway.policy.cors import Cors
 from gateway.policy.explain import Explanation, explain
 from gateway.policy.model import Auth, Endpoint, Route, Upstream
 from gateway.policy.peers import AddressSet
@@ -38,6 +39,7 @@ _BOTH_SCOPES: Final = Requirement(scopes=frozenset({"products:read", "products:w
 _PLANS: Final = Requirement(claims={"org.plan": ("pro", "free"), "org.size": (1,)})
 
 INSIDE: Final = AddressSet([ip_network("10.0.0.0/8"), ip_network("::1")])
+CORS: Final = Cors(origins=frozenset((b"https://app.test",)), headers=(b"Authorization",))
 
 SNAPSHOT: Final = snapshot(
     _route("list", "/api/products/**", "GET", strip_prefix=b"/api", require=_READERS),
@@ -54,7 +56,7 @@ SNAPSHOT: Final = snapshot(
     ),
     _route("scoped", "/scoped/*", "GET", require=_BOTH_SCOPES),
     _route("planned", "/planned", "GET", require=_PLANS),
-    _route("inside", "/inside/{id}/**", "GET POST", addresses=INSIDE),
+    _route("inside", "/inside/{id}/**", "GET POST", addresses=INSIDE, cors=CORS),
     places=(BEARER, ACCESS_TOKEN),
     methods=frozenset((b"GET", b"HEAD", b"POST", b"OPTIONS", b"DELETE")),
 )

@@ -20,6 +20,12 @@ FAULTS = [
         "10.0.0.0/8",
         id="address",
     ),
+    pytest.param(
+        "  methods: [GET]\n  cors: {origins: ['*'], methods: [HEAD, PUT]}",
+        "f:9: routes[0].cors.methods[1]: the route does not take PUT -> remove it, or add it to "
+        "the route's methods",
+        id="cors-method",
+    ),
 ]
 
 
@@ -36,7 +42,9 @@ def test_what_is_wrong_with_a_feature(more: str, expected: str, complain_more: C
 
 def test_a_route_without_features_has_none(read_more: Read) -> None:
     """The hot path asks for nothing but that."""
-    assert compiled(read_more, "").addresses is None
+    route = compiled(read_more, "")
+
+    assert (route.addresses, route.cors, route.edits_answers) == (None, None, False)
 
 
 def test_addresses_are_compiled(read_more: Read) -> None:
@@ -45,3 +53,27 @@ def test_addresses_are_compiled(read_more: Read) -> None:
 
     assert addresses is not None
     assert [a in addresses for a in ("10.9.9.9", "::1", "::2", "")] == [True, True, False, False]
+
+
+def test_cors_is_compiled(read_more: Read) -> None:
+    """Origins as browsers write them."""
+    cors = compiled(
+        read_more,
+        "  cors: {origins: ['HTTPS://App.test:8443'], methods: [PUT], headers: [X-A],\n"
+        "    expose_headers: [X-B], credentials: true, max_age: 5s}",
+    ).cors
+
+    assert cors is not None
+    assert (cors.origins, cors.any_origin) == (frozenset((b"https://app.test:8443",)), False)
+    assert (cors.methods, cors.headers, cors.expose_headers) == ((b"PUT",), (b"X-A",), (b"X-B",))
+    assert (cors.credentials, cors.max_age_s) == (True, 5)
+
+
+def test_pages_may_send_credentials_and_json_by_default(read_more: Read) -> None:
+    """A gateway that asks for tokens must let them come; cookies need no header."""
+    cors = compiled(read_more, "  cors: {origins: ['*']}").cors
+
+    assert cors is not None
+    assert (cors.any_origin, cors.origins) == (True, frozenset())
+    assert cors.headers == (b"Content-Type", b"authorization")
+    assert (cors.methods, cors.max_age_s) == ((), 600)

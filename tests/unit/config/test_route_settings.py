@@ -45,6 +45,7 @@ FAULTS = [
         "  is_protected: true",
         "f:8: routes[0]: unknown key 'is_protected' -> known keys: address_allow, auth, "
         "claim_headers, "
+        "cors, "
         "credentials, forward_credential, hosts, max_body, methods, name, path, require, "
         "strip_prefix, upstream",
         id="typo-that-would-open",

@@ -5,11 +5,13 @@ from ipaddress import ip_network
 import pytest
 
 from gateway.errors import Reason
+from gateway.policy.cors import Cors
 from gateway.policy.decide import decide, find_judge
 from gateway.policy.model import (
     Auth,
     ControlEndpoint,
     Forward,
+    Preflight,
     Respond,
     Route,
     Serve,
@@ -180,6 +182,8 @@ def test_an_own_path_is_matched_exactly(target: str, expected: str) -> None:
             assert expected == judge.name
         case Respond():
             assert expected == judge.reason
+        case Preflight():
+            pytest.fail("no route has CORS")
 
 
 @pytest.mark.parametrize(
@@ -283,3 +287,58 @@ def test_a_token_is_asked_for_the_time_of_the_request(known: Snapshot) -> None:
     none = NoRevocations()
     assert reason_of(decide(known, asked, NOW_S, none)) is None
     assert reason_of(decide(known, asked, NOW_S + 3600, none)) is Reason.TOKEN_EXPIRED
+
+
+ASKS = (b"Origin: https://app.test", b"Access-Control-Request-Method: PUT")
+APP = Cors(origins=frozenset((b"https://app.test",)))
+BROWSED = snapshot(
+    route("/p", name="put", methods=frozenset((b"PUT",)), cors=APP),
+    route("/p", name="get", methods=frozenset((b"GET",))),
+    route("/p", name="rest", cors=Cors(any_origin=True)),
+    route("/get", methods=frozenset((b"GET",)), cors=APP),
+    route("/inside", addresses=AddressSet([ip_network("10.0.0.0/8")]), cors=APP),
+    route("/own", auth=Auth.NONE),
+)
+
+
+@pytest.mark.parametrize(
+    ("target", "asked", "expected"),
+    [
+        pytest.param("/p", b"PUT", "put", id="named"),
+        pytest.param("/p", b"DELETE", "rest", id="any-method"),
+        pytest.param("/p", b"GET", "credential_missing", id="route-without-cors"),
+        pytest.param("/p", b"HEAD", "credential_missing", id="HEAD-follows-GET"),
+        pytest.param("/p", b"BREW", "credential_missing", id="unknown-method"),
+        pytest.param("/get", b"HEAD", "/get", id="HEAD"),
+        pytest.param("/get", b"PUT", "method_not_allowed", id="method-that-is-not-taken"),
+        pytest.param("/inside", b"PUT", "address_denied", id="address-first"),
+        pytest.param("/own", b"PUT", "forward", id="the-services-own-affair"),
+        pytest.param("/nowhere", b"PUT", "route_not_found", id="nowhere"),
+        pytest.param("/whoami", b"GET", "credential_missing", id="own-endpoint"),
+    ],
+)
+def test_a_preflight_is_answered_for_the_route_of_the_method_it_asks_for(
+    target: str, asked: bytes, expected: str
+) -> None:
+    """Before any credential; where that route has no CORS it is a request like any other."""
+    lines = (ASKS[0], b"Access-Control-Request-Method: " + asked)
+    decision = answer(BROWSED, head(target, *lines, method="OPTIONS"))
+
+    match decision:
+        case Respond(reason=None):
+            assert decision.status == 204
+            assert decision.route is not None
+            assert expected == decision.route.name
+            assert b"Access-Control-Allow-Origin" in dict(decision.fields)
+        case Respond():
+            assert expected == decision.reason
+        case _:
+            assert expected == "forward"
+
+
+def test_a_plain_options_is_authenticated() -> None:
+    """THREATS.md PATH-28."""
+    decision = answer(BROWSED, head("/get", ASKS[0], method="OPTIONS"))
+    assert reason_of(decision) is Reason.METHOD_NOT_ALLOWED
+    decision = answer(BROWSED, head("/p", ASKS[0], method="OPTIONS"))
+    assert reason_of(decision) is Reason.CREDENTIAL_MISSING

@@ -3,7 +3,8 @@
 import json
 from ipaddress import ip_network
 
-from gateway.policy.describe import describe_requirement, describe_route
+from gateway.policy.cors import Cors
+from gateway.policy.describe import describe_cors, describe_requirement, describe_route
 from gateway.policy.model import Auth, Endpoint, Upstream
 from gateway.policy.peers import AddressSet
 from gateway.policy.requirements import Requirement
@@ -47,9 +48,24 @@ def test_a_route_is_described_whole() -> None:
 
 def test_a_feature_is_told_of_where_a_route_has_it() -> None:
     """What a route has not is left out."""
-    described = describe_route(route("/x", addresses=AddressSet([ip_network("10.0.0.0/8")])))
+    described = describe_route(
+        route(
+            "/x",
+            addresses=AddressSet([ip_network("10.0.0.0/8")]),
+            cors=Cors(origins=frozenset((b"https://b", b"https://a")), headers=(b"X-A",)),
+        )
+    )
 
     assert described["address_allow"] == ["10.0.0.0/8"]
+    assert described["cors"] == {
+        "origins": ["https://a", "https://b"],
+        "methods": [],
+        "headers": ["X-A"],
+        "expose_headers": [],
+        "credentials": False,
+        "max_age_s": 600,
+    }
+    assert describe_cors(Cors(any_origin=True))["origins"] == ["*"]
     assert json.loads(json.dumps(described)) == described
 
 

@@ -26,8 +26,8 @@ def same(one: Decision, other: Decision) -> bool:
         case Serve(), Serve():
             return (one.endpoint, one.refused) == (other.endpoint, other.refused)
         case Respond(), Respond():
-            return (one.reason, one.status, one.detail, one.allow) == (
-                other.reason, other.status, other.detail, other.allow,
+            return (one.reason, one.status, one.detail, one.allow, one.fields) == (
+                other.reason, other.status, other.detail, other.allow, other.fields,
             )  # fmt: skip
         case _:
             return False
@@ -49,6 +49,7 @@ def same(one: Decision, other: Decision) -> bool:
     length=st.sampled_from([None, 0, 11, 1000]),
     revocations=st.sampled_from([NoRevocations(), Told("gone"), Told("gone", stale=True)]),
     peer=st.sampled_from([PEER, "10.0.0.1"]),
+    origin=st.sampled_from([None, b"https://app.test", b"https://other.test"]),
 )  # fmt: skip
 @settings(max_examples=300, deadline=None)
 def test_explain_agrees_with_decide(
@@ -61,6 +62,7 @@ def test_explain_agrees_with_decide(
     length: int | None,
     revocations: Revocations,
     peer: str,
+    origin: bytes | None,
 ) -> None:
     """Whatever the request: one decision, one story, and no token in it."""
     fields = []
@@ -79,6 +81,8 @@ def test_explain_agrees_with_decide(
             )
     if length is not None:
         fields.append(b"Content-Length: %d" % length)
+    if origin is not None:
+        fields += [b"Origin: " + origin, b"Access-Control-Request-Method: POST"]
     received = head(path, *fields, method=method, host=host)
     explanation = explained(received, revocations, peer=peer)
     decision = decide(SNAPSHOT, request(SNAPSHOT, received, peer=peer), NOW_S, revocations)
@@ -116,3 +120,27 @@ def test_a_malformed_head_is_a_refusal_too() -> None:
     assert isinstance(explanation.decision, Respond)
     assert explanation.decision.reason is Reason.AMBIGUOUS_PATH
     assert explanation.as_dict()["target"] == "/a//b?access_token=<redacted>"
+
+
+PREFLIGHT = head(
+    "/inside/7",
+    b"Origin: https://app.test",
+    b"Access-Control-Request-Method: POST",
+    method="OPTIONS",
+)
+
+
+def test_a_preflight_is_told_of_with_its_answer() -> None:
+    """The route is the one that takes the method asked for; the answer is the gateway's."""
+    explanation = explained(PREFLIGHT, peer="10.0.0.1")
+    told = explanation.as_dict()
+
+    assert (told["decision"], told["status"], told["route"]) == ("respond", 204, "inside")
+    assert [c.name for c in explanation.checks] == ["route", "address", "origin", "preflight"]
+    assert {h["name"]: h["value"] for h in told["answer_headers"]} == {
+        "Access-Control-Allow-Origin": "https://app.test",
+        "Access-Control-Allow-Methods": "POST",
+        "Access-Control-Allow-Headers": "Authorization",
+        "Access-Control-Max-Age": "600",
+        "Vary": "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
+    }

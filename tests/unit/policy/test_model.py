@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.errors import REASONS, Reason
+from gateway.policy.cors import Cors
 from gateway.policy.model import (
     CONTROL_ENDPOINTS,
     ControlEndpoint,
@@ -10,6 +11,7 @@ from gateway.policy.model import (
     Endpoint,
     Forward,
     PlaceKind,
+    Preflight,
     Respond,
     Serve,
     build_control_router,
@@ -120,3 +122,13 @@ def test_the_three_kinds_of_decision_carry_what_acts_on_them() -> None:
     assert forward.names_host
     assert isinstance(serve, Serve)
     assert (serve.endpoint.path, serve.refused) == ("/whoami", None)
+
+
+def test_a_snapshot_knows_whether_it_answers_preflights() -> None:
+    """So that without CORS no request is looked at for one."""
+    cors = Cors(any_origin=True)
+    browsed = route("/b", cors=cors)
+
+    assert not snapshot(route("/a")).answers_preflights
+    assert snapshot(route("/a"), browsed).answers_preflights
+    assert Preflight(browsed, cors, b"GET").route is browsed

@@ -211,3 +211,27 @@ def test_the_address_is_looked_at_before_the_credential(
     found = explained(head("/inside/7/x"), peer=peer).checks[1]
 
     assert (found.name, found.reason, found.detail) == check
+
+
+@pytest.mark.parametrize(
+    ("lines", "detail"),
+    [
+        ([], "none: no page of another origin asks"),
+        ([b"Origin: https://APP.test"], "https://APP.test may read the answer"),
+        ([b"Origin: https://other.test"], "https://other.test may not read the answer"),
+    ],
+)
+def test_the_page_is_told_of(lines: list[bytes], detail: str) -> None:
+    """Whether it may read the answer; the request goes on either way."""
+    checks = explained(head("/inside/7", bearer(VALID), *lines), peer="10.0.0.1").checks
+
+    assert {check.name: check.detail for check in checks}["origin"] == detail
+    assert all(check.passed for check in checks)
+
+
+def test_a_preflight_is_asked_for_no_credential() -> None:
+    """It ends with the answer of the gateway."""
+    asks = (b"Origin: https://app.test", b"Access-Control-Request-Method: GET")
+    checks = explained(head("/inside/7", *asks, method="OPTIONS"), peer="10.0.0.1").checks
+
+    assert [check.name for check in checks] == ["route", "address", "origin", "preflight"]
