@@ -142,6 +142,7 @@ class _Compiler:
         route = with_features(
             route,
             settings,
+            self._placement,
             lambda fault, cure, path: self._refuse(fault, cure, ("routes", index, *path)),
         )
         if len(self.faults) == faults_before:

@@ -7,8 +7,10 @@ from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from gateway.config.addresses import parse_address, parse_host_name
 from gateway.config.fields import VARIABLE, Lenient, NotEmpty, Text, Truth, WholeSeconds, refusal
-from gateway.config.names import HeaderName, Method
+from gateway.config.names import AnswerHeader, HeaderName, HeaderValue, Method, RequestHeader
+from gateway.config.nodes import Path
 from gateway.config.section import Section, time_field
+from gateway.http1.names import fold
 
 ANY: Final = "*"
 _MAX_AGE_S: Final = 600  # Chrome and Safari keep it for as long; browsers' own default is 5 s
@@ -76,3 +78,53 @@ class CorsSettings(Section):
                 "origins",
             )
         return self
+
+
+class HeaderChangesSettings(Section):
+    """What a route changes in a head; which names it may not touch depends on the direction."""
+
+    set: dict[HeaderName, HeaderValue] = Field(
+        default={}, description="Headers in place of whatever was sent under these names."
+    )
+    remove: Annotated[tuple[HeaderName, ...], Lenient] = Field(
+        default=(), description="Headers that are not passed on."
+    )
+
+    def names(self) -> list[tuple[str, Path]]:
+        """Return every name that is set or removed, and the path of where it stands."""
+        places: list[tuple[str, Path]] = [(name, ("set", name)) for name in self.set]
+        return places + [(name, ("remove", index)) for index, name in enumerate(self.remove)]
+
+    @model_validator(mode="after")
+    def _check_names(self) -> "HeaderChangesSettings":
+        seen: dict[bytes, str] = {}
+        for name, _ in self.names():
+            folded = fold(name.encode("ascii"))
+            if folded in seen:
+                raise refusal(f"'{name}' stands here twice", "write it once, in one spelling")
+            seen[folded] = name
+        if not seen:
+            raise refusal("nothing is set and nothing is removed", "add 'set' or 'remove'")
+        return self
+
+
+class RequestHeadersSettings(HeaderChangesSettings):
+    """What a route changes in the headers of requests, before identity headers are set."""
+
+    set: dict[RequestHeader, HeaderValue] = Field(
+        default={}, description="Headers in place of whatever the client sent under these names."
+    )
+    remove: Annotated[tuple[RequestHeader, ...], Lenient] = Field(
+        default=(), description="Headers of the client that the service does not get."
+    )
+
+
+class ResponseHeadersSettings(HeaderChangesSettings):
+    """What a route changes in the headers of the service's answers."""
+
+    set: dict[AnswerHeader, HeaderValue] = Field(
+        default={}, description="Headers in place of whatever the service sent under these names."
+    )
+    remove: Annotated[tuple[AnswerHeader, ...], Lenient] = Field(
+        default=(), description="Headers of the service that the client does not get."
+    )

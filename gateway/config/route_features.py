@@ -4,24 +4,62 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
 
-from gateway.config.feature_settings import ANY, CorsSettings
+from gateway.config.feature_settings import (
+    ANY,
+    CorsSettings,
+    HeaderChangesSettings,
+)
 from gateway.config.nodes import Path
+from gateway.config.placement import Placement
 from gateway.config.route_settings import RouteSettings
-from gateway.policy.cors import Cors
-from gateway.policy.model import Route
+from gateway.http1.names import fold
+from gateway.policy.cors import PREFIX, Cors
+from gateway.policy.model import FieldChanges, Route
 from gateway.policy.peers import AddressSet
 
 # Takes the fault, the cure and the path below the route.
 Refuse: TypeAlias = Callable[[str, str, Path], None]
 
 
-def with_features(route: Route, settings: RouteSettings, refuse: Refuse) -> Route:
+def with_features(
+    route: Route, settings: RouteSettings, placement: Placement, refuse: Refuse
+) -> Route:
     """Return *route* with the features that its settings name, and note what is wrong with them."""
     addresses = settings.address_allow
+    _check_changes(settings, placement, refuse)
     return replace(
         route,
         addresses=AddressSet(addresses) if addresses else None,
         cors=_cors(route, settings.cors, refuse) if settings.cors else None,
+        request_changes=_changes(settings.request_headers),
+        answer_changes=_changes(settings.response_headers),
+    )
+
+
+def _check_changes(settings: RouteSettings, placement: Placement, refuse: Refuse) -> None:
+    """A name has one owner: what claims, credentials or CORS set, no route changes besides."""
+    changes = settings.request_headers
+    for name, path in changes.names() if changes else ():
+        folded = fold(name.encode("ascii"))
+        if folded in placement.reserved:
+            refuse(f"'{name}' is an identity header", "remove it", ("request_headers", *path))
+        elif folded in placement.credential_headers:
+            fault = f"a credential may sit in '{name}'"
+            refuse(fault, "remove it", ("request_headers", *path))
+    answers = settings.response_headers
+    for name, path in answers.names() if answers and settings.cors else ():
+        if name.lower().encode("ascii").startswith(PREFIX):
+            refuse(f"'cors' sets '{name}'", "remove it", ("response_headers", *path))
+
+
+def _changes(
+    settings: HeaderChangesSettings | None,
+) -> FieldChanges | None:
+    if settings is None:
+        return None
+    return FieldChanges(
+        frozenset(fold(name.encode("ascii")) for name, _ in settings.names()),
+        tuple(f"{name}: {value}".encode("ascii") for name, value in settings.set.items()),
     )
 
 

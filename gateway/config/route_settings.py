@@ -5,7 +5,11 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from gateway.config.addresses import ClientNetwork
-from gateway.config.feature_settings import CorsSettings
+from gateway.config.feature_settings import (
+    CorsSettings,
+    RequestHeadersSettings,
+    ResponseHeadersSettings,
+)
 from gateway.config.fields import (
     Lenient,
     NotEmpty,
@@ -127,6 +131,12 @@ class RouteSettings(Section):
     )
     cors: CorsSettings | None = Field(
         default=None, description="Which pages of other origins may call it from a browser."
+    )
+    request_headers: RequestHeadersSettings | None = Field(
+        default=None, description="Headers set or removed on the way to the service."
+    )
+    response_headers: ResponseHeadersSettings | None = Field(
+        default=None, description="Headers set or removed on the way back."
     )
     max_body: SizeOrZero = size_field(_MAX_BODY_BYTES, "Largest request body (413).")
     forward_credential: Truth = Field(

@@ -13,12 +13,12 @@ def edit_answer(route: Route, fields: Fields, head: bytes) -> bytes:
         fields: Of the request.
         head: The status line and the fields that pass, each with its CRLF.
     """
+    status, *lines = head.split(b"\r\n")
+    lines.pop()  # what stands behind the last CRLF
+    if route.answer_changes is not None:
+        lines = route.answer_changes.apply(lines)
     cors = route.cors
-    kept = []
-    for line in head.split(b"\r\n"):
-        name = line.partition(b":")[0].lower()
-        if not (cors is not None and name.startswith(PREFIX)):
-            kept.append(line)
     if cors is not None:
-        kept[-1:] = [*(b"%b: %b" % field for field in cors.answer_fields(fields)), b""]
-    return b"\r\n".join(kept)
+        lines = [line for line in lines if line[: len(PREFIX)].lower() != PREFIX]
+        lines += [b"%b: %b" % field for field in cors.answer_fields(fields)]
+    return b"\r\n".join([status, *lines, b""])

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from gateway.http1.names import fold
 from gateway.policy.cors import Cors
-from gateway.policy.model import Route
+from gateway.policy.model import FieldChanges, Route
 from gateway.policy.requirements import Requirement
 
 
@@ -33,7 +34,23 @@ def _describe_features(route: Route) -> dict[str, Any]:
         features["address_allow"] = [str(network) for network in route.addresses.networks]
     if route.cors is not None:
         features["cors"] = describe_cors(route.cors)
+    for key, changes in (
+        ("request_headers", route.request_changes),
+        ("response_headers", route.answer_changes),
+    ):
+        if changes is not None:
+            features[key] = describe_changes(changes)
     return features
+
+
+def describe_changes(changes: FieldChanges) -> dict[str, list[str]]:
+    """Return the names that are set and removed; a value may be a secret of the service."""
+    names = [line.partition(b":")[0] for line in changes.lines]
+    removed = changes.removed - {fold(name) for name in names}
+    return {
+        "set": [name.decode("ascii") for name in names],
+        "remove": sorted(name.decode("ascii") for name in removed),
+    }
 
 
 def describe_cors(cors: Cors) -> dict[str, Any]:

@@ -57,7 +57,8 @@ def _passed_lines(route: Route, fields: Fields, presented: Presented) -> bytes:
     authority = upstream.host or (None if upstream.host_from_endpoint else fields.authority)
     if authority is not None:
         lines.append(b"Host: " + authority)
-    lines += fields.lines
+    changes = route.request_changes
+    lines += fields.lines if changes is None else changes.apply(fields.lines)
     if route.forward_credential:
         lines += [line for _, _, line in fields.credentials]
         lines += fields.cookies

@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import Final, TypeAlias, assert_never
 
 from gateway.errors import REASONS, Reason
-from gateway.http1.names import NameTable
+from gateway.http1.names import NameTable, fold
 from gateway.http1.request import RequestHead, RequestParser
 from gateway.policy.claim_headers import HeaderPlan
 from gateway.policy.cors import Cors
@@ -113,6 +113,19 @@ class Upstream:
     host_from_endpoint: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class FieldChanges:
+    """Fields that a route sets or removes, on the way to the service or back."""
+
+    removed: frozenset[bytes]  # folded names, those of the lines among them
+    lines: tuple[bytes, ...] = ()  # ``Name: value``
+
+    def apply(self, lines: Iterable[bytes]) -> list[bytes]:
+        """Return *lines* without any spelling of a removed name, then those that are set."""
+        kept = [line for line in lines if fold(line.partition(b":")[0]) not in self.removed]
+        return [*kept, *self.lines]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Route:
     """One rule: which requests it takes, what it asks of them, where they go."""
@@ -131,10 +144,13 @@ class Route:
     forward_credential: bool = False
     addresses: AddressSet | None = None  # the clients that it takes; None: all
     cors: Cors | None = None  # None: CORS is the service's own affair
+    request_changes: FieldChanges | None = None
+    answer_changes: FieldChanges | None = None
     edits_answers: bool = field(init=False, repr=False)  # the heads of the service's answers
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "edits_answers", self.cors is not None)
+        edits = self.cors is not None or self.answer_changes is not None
+        object.__setattr__(self, "edits_answers", edits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,7 @@ CASES = [
     case("nowhere", "/none"),
     case("address-in", "/loopback", "X-Forwarded-For: 1.1.1.1"),
     case("address-out", "/elsewhere", _bearer()),
+    case("headers", "/headers", _bearer(), "X-A: 1", "x-b: 2", "X_A: 3", "X-C: 4"),
     case("cors", "/cors", _bearer(), "Origin: https://app.test"),
     case("cors-refused", "/cors", "Origin: https://app.test"),
     case("preflight", "/cors", *PREFLIGHT, method="OPTIONS"),
@@ -101,6 +102,12 @@ CASES = [
 FEATURED: Final[list[dict[str, Any]]] = [
     {"path": "/loopback", "upstream": "raw", "auth": "none", "address_allow": ["127.0.0.0/8"]},
     {"path": "/elsewhere", "upstream": "raw", "address_allow": ["10.0.0.0/8"]},
+    {
+        "path": "/headers",
+        "upstream": "raw",
+        "request_headers": {"set": {"X-A": "set"}, "remove": ["X-B"]},
+        "response_headers": {"set": {"X-Frame-Options": "DENY"}},
+    },
     {"path": "/cors", "upstream": "raw", "cors": {"origins": ["https://app.test"]}},
 ]
 

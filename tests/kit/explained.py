@@ -6,7 +6,7 @@ from typing import Any, Final
 from gateway.policy.claim_headers import ClaimHeader, HeaderPlan
 from gateway.policy.cors import Cors
 from gateway.policy.explain import Explanation, explain
-from gateway.policy.model import Auth, Endpoint, Route, Upstream
+from gateway.policy.model import Auth, Endpoint, FieldChanges, Route, Upstream
 from gateway.policy.peers import AddressSet
 from gateway.policy.requirements import Requirement
 from gateway.policy.revoked import NoRevocations, Revocations
@@ -40,6 +40,7 @@ _PLANS: Final = Requirement(claims={"org.plan": ("pro", "free"), "org.size": (1,
 
 INSIDE: Final = AddressSet([ip_network("10.0.0.0/8"), ip_network("::1")])
 CORS: Final = Cors(origins=frozenset((b"https://app.test",)), headers=(b"Authorization",))
+CHANGES: Final = FieldChanges(frozenset((b"x-a", b"x-b")), (b"X-A: set",))
 
 SNAPSHOT: Final = snapshot(
     _route("list", "/api/products/**", "GET", strip_prefix=b"/api", require=_READERS),
@@ -56,7 +57,14 @@ SNAPSHOT: Final = snapshot(
     ),
     _route("scoped", "/scoped/*", "GET", require=_BOTH_SCOPES),
     _route("planned", "/planned", "GET", require=_PLANS),
-    _route("inside", "/inside/{id}/**", "GET POST", addresses=INSIDE, cors=CORS),
+    _route(
+        "inside",
+        "/inside/{id}/**",
+        "GET POST",
+        addresses=INSIDE,
+        cors=CORS,
+        request_changes=CHANGES,
+    ),
     places=(BEARER, ACCESS_TOKEN),
     methods=frozenset((b"GET", b"HEAD", b"POST", b"OPTIONS", b"DELETE")),
 )

@@ -37,6 +37,50 @@ FAULTS = [
         id="wildcard",
     ),
     pytest.param(
+        "  request_headers: {set: {Host: a, X-Forwarded-For: b}, remove: [Cookie, te]}",
+        "\n".join(
+            f"{AT}request_headers.{place}: '{name}' is the gateway's own affair: framing, routing, "
+            "forwarding or credentials -> remove it"
+            for place, name in (
+                ("set.Host", "Host"),
+                ("set.X-Forwarded-For", "X-Forwarded-For"),
+                ("remove[0]", "Cookie"),
+                ("remove[1]", "te"),
+            )
+        ),
+        id="request-headers-of-ours",
+    ),
+    pytest.param(
+        "  response_headers: {set: {Date: a}, remove: [transfer-encoding, X_A]}",
+        AT
+        + "response_headers.set.Date: 'Date' belongs to the framing of the answer -> remove it\n"
+        + AT
+        + "response_headers.remove[0]: 'transfer-encoding' belongs to the framing of the "
+        "answer -> remove it\n"
+        + AT
+        + "response_headers.remove[1]: 'X_A' is not a header name -> use letters, digits and "
+        "'-' only, for example X-User-Id",
+        id="framing-of-answers",
+    ),
+    pytest.param(
+        "  request_headers: {set: {X-A: 'caf\xe9', X-B: ' a', X-C: 1}}",
+        AT + "request_headers.set.X-A: 'caf\xe9' cannot stand in a header -> use ASCII without "
+        "spaces at either end\n"
+        + AT
+        + "request_headers.set.X-B: ' a' cannot stand in a header -> use ASCII without spaces "
+        "at either end\n"
+        + AT
+        + 'request_headers.set.X-C: 1 is not text -> put it in quotes: "..."',
+        id="header-values",
+    ),
+    pytest.param(
+        "  request_headers: {}\n  response_headers: {set: {X-A: b}, remove: [x-a]}",
+        AT + "request_headers: nothing is set and nothing is removed -> add 'set' or 'remove'\n"
+        "f:9: routes[0].response_headers: 'x-a' stands here twice -> write it once, in one "
+        "spelling",
+        id="nothing-and-twice",
+    ),
+    pytest.param(
         "  cors: {}",
         AT + "cors: the key 'origins' is missing -> add 'origins: ...'",
         id="no-origins",

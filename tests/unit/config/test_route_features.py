@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.config.compile import compile_snapshot
-from gateway.policy.model import Route
+from gateway.policy.model import FieldChanges, Route
 from tests.unit.config.conftest import Complain, Read
 
 ROUTE = "routes:\n- path: /x/{id}/**\n  upstream: products\n"  # what is added begins on line 8
@@ -26,6 +26,25 @@ FAULTS = [
         "the route's methods",
         id="cors-method",
     ),
+    pytest.param(
+        "  claim_headers: {X-User: sub}\n  credentials: [{header: Authorization, scheme: Bearer}]\n"
+        "  request_headers: {set: {x-user: root}}",
+        "f:10: routes[0].request_headers.set.x-user: 'x-user' is an identity header -> remove it",
+        id="identity-header",
+    ),
+    pytest.param(
+        "  request_headers: {remove: [Access-Token]}\ncredentials: [{header: access-token}]",
+        "f:8: routes[0].request_headers.remove[0]: a credential may sit in 'Access-Token' -> "
+        "remove it",
+        id="credential-header",
+    ),
+    pytest.param(
+        "  cors: {origins: ['*']}\n"
+        "  response_headers: {set: {Access-Control-Allow-Origin: '*', X-A: b}}",
+        "f:9: routes[0].response_headers.set.Access-Control-Allow-Origin: 'cors' sets "
+        "'Access-Control-Allow-Origin' -> remove it",
+        id="two-owners-of-cors",
+    ),
 ]
 
 
@@ -45,6 +64,7 @@ def test_a_route_without_features_has_none(read_more: Read) -> None:
     route = compiled(read_more, "")
 
     assert (route.addresses, route.cors, route.edits_answers) == (None, None, False)
+    assert (route.request_changes, route.answer_changes) == (None, None)
 
 
 def test_addresses_are_compiled(read_more: Read) -> None:
@@ -77,3 +97,16 @@ def test_pages_may_send_credentials_and_json_by_default(read_more: Read) -> None
     assert (cors.any_origin, cors.origins) == (True, frozenset())
     assert cors.headers == (b"Content-Type", b"authorization")
     assert (cors.methods, cors.max_age_s) == ((), 600)
+
+
+def test_header_changes_are_compiled(read_more: Read) -> None:
+    """What is set is removed first, whoever sent it."""
+    route = compiled(
+        read_more,
+        "  request_headers: {set: {X-A: a b}, remove: [X-B]}\n"
+        "  response_headers: {remove: [Server]}",
+    )
+
+    assert route.request_changes == FieldChanges(frozenset((b"x-a", b"x-b")), (b"X-A: a b",))
+    assert route.answer_changes == FieldChanges(frozenset((b"server",)))
+    assert route.edits_answers

@@ -44,9 +44,9 @@ FAULTS = [
     pytest.param(
         "  is_protected: true",
         "f:8: routes[0]: unknown key 'is_protected' -> known keys: address_allow, auth, "
-        "claim_headers, "
-        "cors, "
-        "credentials, forward_credential, hosts, max_body, methods, name, path, require, "
+        "claim_headers, cors, "
+        "credentials, forward_credential, hosts, max_body, methods, name, path, request_headers, "
+        "require, response_headers, "
         "strip_prefix, upstream",
         id="typo-that-would-open",
     ),

@@ -5,7 +5,7 @@ from ipaddress import ip_network
 
 from gateway.policy.cors import Cors
 from gateway.policy.describe import describe_cors, describe_requirement, describe_route
-from gateway.policy.model import Auth, Endpoint, Upstream
+from gateway.policy.model import Auth, Endpoint, FieldChanges, Upstream
 from gateway.policy.peers import AddressSet
 from gateway.policy.requirements import Requirement
 from tests.kit.policy import ACCESS_TOKEN, BEARER, COOKIE, QUERY, route
@@ -53,6 +53,8 @@ def test_a_feature_is_told_of_where_a_route_has_it() -> None:
             "/x",
             addresses=AddressSet([ip_network("10.0.0.0/8")]),
             cors=Cors(origins=frozenset((b"https://b", b"https://a")), headers=(b"X-A",)),
+            request_changes=FieldChanges(frozenset((b"x-a", b"x-b")), (b"X-A: secret",)),
+            answer_changes=FieldChanges(frozenset((b"server",))),
         )
     )
 
@@ -65,6 +67,8 @@ def test_a_feature_is_told_of_where_a_route_has_it() -> None:
         "credentials": False,
         "max_age_s": 600,
     }
+    assert described["request_headers"] == {"set": ["X-A"], "remove": ["x-b"]}
+    assert described["response_headers"] == {"set": [], "remove": ["server"]}
     assert describe_cors(Cors(any_origin=True))["origins"] == ["*"]
     assert json.loads(json.dumps(described)) == described
 

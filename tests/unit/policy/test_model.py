@@ -9,6 +9,7 @@ from gateway.policy.model import (
     ControlEndpoint,
     CredentialPlace,
     Endpoint,
+    FieldChanges,
     Forward,
     PlaceKind,
     Preflight,
@@ -132,3 +133,13 @@ def test_a_snapshot_knows_whether_it_answers_preflights() -> None:
     assert not snapshot(route("/a")).answers_preflights
     assert snapshot(route("/a"), browsed).answers_preflights
     assert Preflight(browsed, cors, b"GET").route is browsed
+
+
+def test_field_changes_know_every_spelling() -> None:
+    """R11: removed by rule, then set."""
+    changes = FieldChanges(frozenset((b"x-a", b"x-b")), (b"X-A: new",))
+
+    assert changes.apply([b"x-a: 1", b"X_B: 2", b"X-Ab: 3", b"X.a: 4"]) == [
+        b"X-Ab: 3",
+        b"X-A: new",
+    ]
