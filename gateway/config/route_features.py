@@ -16,6 +16,7 @@ from gateway.http1.names import fold
 from gateway.policy.cors import PREFIX, Cors
 from gateway.policy.model import FieldChanges, Route
 from gateway.policy.peers import AddressSet
+from gateway.policy.rewriting import Rewrite, compile_rewrite
 
 # Takes the fault, the cure and the path below the route.
 Refuse: TypeAlias = Callable[[str, str, Path], None]
@@ -31,9 +32,24 @@ def with_features(
         route,
         addresses=AddressSet(addresses) if addresses else None,
         cors=_cors(route, settings.cors, refuse) if settings.cors else None,
+        rewrite=_rewrite(settings, refuse),
+        response_timeout_s=settings.timeout,
         request_changes=_changes(settings.request_headers),
         answer_changes=_changes(settings.response_headers),
     )
+
+
+def _rewrite(settings: RouteSettings, refuse: Refuse) -> Rewrite | None:
+    if settings.rewrite is None:
+        return None
+    if settings.strip_prefix is not None:
+        refuse("'strip_prefix' and 'rewrite' both make the path", "remove one", ("rewrite",))
+    try:
+        return compile_rewrite(settings.rewrite, settings.path)
+    except KeyError as error:
+        fault = f"the route's path has no {error.args[0]}"
+        refuse(fault, f"add it to 'path', which is {settings.path}", ("rewrite",))
+        return None
 
 
 def _check_changes(settings: RouteSettings, placement: Placement, refuse: Refuse) -> None:

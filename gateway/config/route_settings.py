@@ -11,6 +11,7 @@ from gateway.config.feature_settings import (
     ResponseHeadersSettings,
 )
 from gateway.config.fields import (
+    Duration,
     Lenient,
     NotEmpty,
     Scope,
@@ -21,7 +22,7 @@ from gateway.config.fields import (
     refusal,
 )
 from gateway.config.names import Host, IdentityHeader, Method
-from gateway.config.paths import RoutePath, StripPrefix
+from gateway.config.paths import RewriteTemplate, RoutePath, StripPrefix
 from gateway.config.section import Section, size_field
 from gateway.config.token_settings import CredentialSettings
 from gateway.policy.claims import ALL_CLAIMS
@@ -115,6 +116,15 @@ class RouteSettings(Section):
     strip_prefix: StripPrefix | None = Field(
         default=None,
         description="Whole literal segments that are taken off the path before it is sent on.",
+    )
+    rewrite: RewriteTemplate | None = Field(
+        default=None,
+        description="The path that is sent on instead: literals, {name} and ** as 'path' has them.",
+    )
+    timeout: Duration | None = Field(
+        default=None,
+        description="Longest wait for the head of an answer (504), in place of the upstream's "
+        "response_timeout.",
     )
     auth: Literal["required", "optional", "none"] = Field(
         default="required", description="Whether a credential is asked for."

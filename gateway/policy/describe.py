@@ -32,6 +32,10 @@ def _describe_features(route: Route) -> dict[str, Any]:
     features: dict[str, Any] = {}
     if route.addresses is not None:
         features["address_allow"] = [str(network) for network in route.addresses.networks]
+    if route.rewrite is not None:
+        features["rewrite"] = route.rewrite.template
+    if route.response_timeout_s is not None:
+        features["response_timeout_s"] = route.response_timeout_s
     if route.cors is not None:
         features["cors"] = describe_cors(route.cors)
     for key, changes in (

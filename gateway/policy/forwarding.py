@@ -35,6 +35,8 @@ def plan_forward(
     path, query = head.target.path, head.target.query
     if route.strip_prefix:  # literal segments of the route's path, so it is there
         path = path[len(route.strip_prefix) :] or b"/"
+    if route.rewrite is not None:
+        path = route.rewrite.path(head.target)
     if presented.query is not None and not route.forward_credential:
         query = presented.query
     # What passes depends on the route and the client's fields alone, and is remembered with these.

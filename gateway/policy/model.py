@@ -17,6 +17,7 @@ from gateway.policy.claim_headers import HeaderPlan
 from gateway.policy.cors import Cors
 from gateway.policy.peers import AddressSet, TrustedProxies
 from gateway.policy.requirements import Requirement
+from gateway.policy.rewriting import Rewrite
 from gateway.policy.routing import Pattern, Router, pattern_segments
 from gateway.policy.tokens import TokenVerifier, VerifiedToken
 
@@ -140,6 +141,8 @@ class Route:
     places: tuple[CredentialPlace, ...] = ()
     headers: HeaderPlan = field(default_factory=lambda: HeaderPlan(()))
     strip_prefix: bytes = b""  # whole segments, without a final "/"
+    rewrite: Rewrite | None = None  # in place of strip_prefix
+    response_timeout_s: float | None = None  # to the response head; None: the upstream's
     max_body_bytes: int = 10 * 1024 * 1024
     forward_credential: bool = False
     addresses: AddressSet | None = None  # the clients that it takes; None: all

@@ -83,7 +83,12 @@ class Exchange:
         head = self._head
         if not self.request_done:  # first, since a service that does not keep up pauses it again
             self._client.resume_reading()
-        connection.begin(self, self._head_bytes(), head_method=head.method == b"HEAD")
+        connection.begin(
+            self,
+            self._head_bytes(),
+            head_method=head.method == b"HEAD",
+            response_timeout_s=self._forward.route.response_timeout_s,
+        )
         if self._pending:
             connection.write(b"".join(self._pending))
             self._pending.clear()

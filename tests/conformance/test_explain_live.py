@@ -90,6 +90,9 @@ CASES = [
     case("address-in", "/loopback", "X-Forwarded-For: 1.1.1.1"),
     case("address-out", "/elsewhere", _bearer()),
     case("headers", "/headers", _bearer(), "X-A: 1", "x-b: 2", "X_A: 3", "X-C: 4"),
+    case("rewrite", "/re/7/a/b/?c=d"),
+    case("rewrite-dots", "/re/../a"),
+    case("rewrite-escapes", "/re/a%2fb/c"),
     case("cors", "/cors", _bearer(), "Origin: https://app.test"),
     case("cors-refused", "/cors", "Origin: https://app.test"),
     case("preflight", "/cors", *PREFLIGHT, method="OPTIONS"),
@@ -108,6 +111,7 @@ FEATURED: Final[list[dict[str, Any]]] = [
         "request_headers": {"set": {"X-A": "set"}, "remove": ["X-B"]},
         "response_headers": {"set": {"X-Frame-Options": "DENY"}},
     },
+    {"path": "/re/{id}/**", "upstream": "raw", "auth": "none", "rewrite": "/v2/{id}/x/**"},
     {"path": "/cors", "upstream": "raw", "cors": {"origins": ["https://app.test"]}},
 ]
 

@@ -10,6 +10,7 @@ from gateway.policy.model import Auth, Endpoint, FieldChanges, Route, Upstream
 from gateway.policy.peers import AddressSet
 from gateway.policy.requirements import Requirement
 from gateway.policy.revoked import NoRevocations, Revocations
+from gateway.policy.rewriting import compile_rewrite
 from tests.kit.policy import ACCESS_TOKEN, BEARER, COOKIE, PEER, QUERY, request, route, snapshot
 from tests.kit.tokens import NOW_S, mint
 
@@ -64,6 +65,7 @@ SNAPSHOT: Final = snapshot(
         addresses=INSIDE,
         cors=CORS,
         request_changes=CHANGES,
+        rewrite=compile_rewrite("/v2/{id}/**", "/inside/{id}/**"),
     ),
     places=(BEARER, ACCESS_TOKEN),
     methods=frozenset((b"GET", b"HEAD", b"POST", b"OPTIONS", b"DELETE")),

@@ -4,6 +4,7 @@ import pytest
 
 from gateway.config.compile import compile_snapshot
 from gateway.policy.model import FieldChanges, Route
+from gateway.policy.rewriting import Rewrite
 from tests.unit.config.conftest import Complain, Read
 
 ROUTE = "routes:\n- path: /x/{id}/**\n  upstream: products\n"  # what is added begins on line 8
@@ -39,6 +40,17 @@ FAULTS = [
         id="credential-header",
     ),
     pytest.param(
+        "  rewrite: /v2/{x}/**",
+        "f:8: routes[0].rewrite: the route's path has no {x} -> add it to 'path', which is "
+        "/x/{id}/**",
+        id="rewrite-of-nothing",
+    ),
+    pytest.param(
+        "  strip_prefix: /x\n  rewrite: /v2/**",
+        "f:9: routes[0].rewrite: 'strip_prefix' and 'rewrite' both make the path -> remove one",
+        id="rewrite-and-strip",
+    ),
+    pytest.param(
         "  cors: {origins: ['*']}\n"
         "  response_headers: {set: {Access-Control-Allow-Origin: '*', X-A: b}}",
         "f:9: routes[0].response_headers.set.Access-Control-Allow-Origin: 'cors' sets "
@@ -64,6 +76,7 @@ def test_a_route_without_features_has_none(read_more: Read) -> None:
     route = compiled(read_more, "")
 
     assert (route.addresses, route.cors, route.edits_answers) == (None, None, False)
+    assert (route.rewrite, route.response_timeout_s) == (None, None)
     assert (route.request_changes, route.answer_changes) == (None, None)
 
 
@@ -110,3 +123,11 @@ def test_header_changes_are_compiled(read_more: Read) -> None:
     assert route.request_changes == FieldChanges(frozenset((b"x-a", b"x-b")), (b"X-A: a b",))
     assert route.answer_changes == FieldChanges(frozenset((b"server",)))
     assert route.edits_answers
+
+
+def test_rewrite_and_timeout_are_compiled(read_more: Read) -> None:
+    """Captured segments by their place in the path; the time in seconds."""
+    route = compiled(read_more, "  rewrite: /v2/{id}/**\n  timeout: 250ms")
+
+    assert route.rewrite == Rewrite("/v2/{id}/**", (b"v2", 1), 2)
+    assert route.response_timeout_s == 0.25

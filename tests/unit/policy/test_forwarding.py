@@ -12,6 +12,7 @@ from gateway.policy.forwarding import client_of, plan_forward
 from gateway.policy.model import Auth, Endpoint, FieldChanges, Forward, Upstream
 from gateway.policy.peers import TrustedProxies
 from gateway.policy.revoked import NoRevocations
+from gateway.policy.rewriting import compile_rewrite
 from gateway.policy.tokens import VerifiedToken
 from tests.kit.policy import (
     COOKIE,
@@ -213,3 +214,10 @@ def test_a_route_changes_the_clients_fields_and_never_identity() -> None:
     assert names.index(b"x-forwarded-for") < names.index(b"x-user")
     assert values_of(decision, "X-A") == [b"set"]
     assert values_of(decision, "X-User") == [b"alice"]
+
+
+def test_a_rewritten_path_keeps_the_query() -> None:
+    """Only the path is made anew."""
+    rewrite = compile_rewrite("/v2/**", "/a/**")
+
+    assert _line("/a/b/?c=/d", rewrite=rewrite) == b"GET /v2/b/?c=/d HTTP/1.1\r\n"
