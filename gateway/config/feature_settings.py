@@ -6,7 +6,17 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from gateway.config.addresses import parse_address, parse_host_name
-from gateway.config.fields import VARIABLE, Lenient, NotEmpty, Text, Truth, WholeSeconds, refusal
+from gateway.config.fields import (
+    VARIABLE,
+    Count,
+    Duration,
+    Lenient,
+    NotEmpty,
+    Text,
+    Truth,
+    WholeSeconds,
+    refusal,
+)
 from gateway.config.names import AnswerHeader, HeaderName, HeaderValue, Method, RequestHeader
 from gateway.config.nodes import Path
 from gateway.config.section import Section, time_field
@@ -127,4 +137,23 @@ class ResponseHeadersSettings(HeaderChangesSettings):
     )
     remove: Annotated[tuple[AnswerHeader, ...], Lenient] = Field(
         default=(), description="Headers of the service that the client does not get."
+    )
+
+
+def _check_period(value: float) -> float:
+    if value < 1:
+        raise refusal("{value} is shorter than a second", "count over a second or longer: 1s")
+    return value
+
+
+class RateLimitSettings(Section):
+    """How often a client may ask, on each worker."""
+
+    requests: Count = Field(description="How many requests may come at once, and in each period.")
+    per: Annotated[Duration, AfterValidator(_check_period)] = Field(
+        description="The period in which as many may come again: 1m."
+    )
+    key: Text = Field(
+        description="What tells clients apart: address, or the path of a claim, such as sub. Where "
+        "there is no such claim, the address does."
     )

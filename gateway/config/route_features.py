@@ -16,6 +16,7 @@ from gateway.http1.names import fold
 from gateway.policy.cors import PREFIX, Cors
 from gateway.policy.model import FieldChanges, Route
 from gateway.policy.peers import AddressSet
+from gateway.policy.rate_limits import ADDRESS, RateLimit
 from gateway.policy.rewriting import Rewrite, compile_rewrite
 
 # Takes the fault, the cure and the path below the route.
@@ -34,6 +35,7 @@ def with_features(
         cors=_cors(route, settings.cors, refuse) if settings.cors else None,
         rewrite=_rewrite(settings, refuse),
         response_timeout_s=settings.timeout,
+        rate_limit=_rate_limit(settings, refuse),
         request_changes=_changes(settings.request_headers),
         answer_changes=_changes(settings.response_headers),
     )
@@ -50,6 +52,16 @@ def _rewrite(settings: RouteSettings, refuse: Refuse) -> Rewrite | None:
         fault = f"the route's path has no {error.args[0]}"
         refuse(fault, f"add it to 'path', which is {settings.path}", ("rewrite",))
         return None
+
+
+def _rate_limit(settings: RouteSettings, refuse: Refuse) -> RateLimit | None:
+    limit = settings.rate_limit
+    if limit is None:
+        return None
+    if settings.auth == "none" and limit.key != ADDRESS:
+        fault = f"with 'auth: none' there is no token to read {limit.key} from"
+        refuse(fault, "write 'key: address'", ("rate_limit", "key"))
+    return RateLimit(limit.requests, limit.per, limit.key)
 
 
 def _check_changes(settings: RouteSettings, placement: Placement, refuse: Refuse) -> None:

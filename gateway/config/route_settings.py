@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from gateway.config.addresses import ClientNetwork
 from gateway.config.feature_settings import (
     CorsSettings,
+    RateLimitSettings,
     RequestHeadersSettings,
     ResponseHeadersSettings,
 )
@@ -147,6 +148,9 @@ class RouteSettings(Section):
     )
     response_headers: ResponseHeadersSettings | None = Field(
         default=None, description="Headers set or removed on the way back."
+    )
+    rate_limit: RateLimitSettings | None = Field(
+        default=None, description="How often a client may ask (429), counted by each worker."
     )
     max_body: SizeOrZero = size_field(_MAX_BODY_BYTES, "Largest request body (413).")
     forward_credential: Truth = Field(

@@ -1,5 +1,6 @@
 """A route as JSON, for those who run the gateway: what it asks for and where it leads."""
 
+from dataclasses import asdict
 from typing import Any
 
 from gateway.http1.names import fold
@@ -36,6 +37,8 @@ def _describe_features(route: Route) -> dict[str, Any]:
         features["rewrite"] = route.rewrite.template
     if route.response_timeout_s is not None:
         features["response_timeout_s"] = route.response_timeout_s
+    if route.rate_limit is not None:
+        features["rate_limit"] = asdict(route.rate_limit)
     if route.cors is not None:
         features["cors"] = describe_cors(route.cors)
     for key, changes in (

@@ -16,6 +16,7 @@ from gateway.http1.request import RequestHead, RequestParser
 from gateway.policy.claim_headers import HeaderPlan
 from gateway.policy.cors import Cors
 from gateway.policy.peers import AddressSet, TrustedProxies
+from gateway.policy.rate_limits import RateLimit
 from gateway.policy.requirements import Requirement
 from gateway.policy.rewriting import Rewrite
 from gateway.policy.routing import Pattern, Router, pattern_segments
@@ -149,6 +150,7 @@ class Route:
     cors: Cors | None = None  # None: CORS is the service's own affair
     request_changes: FieldChanges | None = None
     answer_changes: FieldChanges | None = None
+    rate_limit: RateLimit | None = None  # counted where there is state: ``proxy.dispatch``
     edits_answers: bool = field(init=False, repr=False)  # the heads of the service's answers
 
     def __post_init__(self) -> None:

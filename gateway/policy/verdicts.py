@@ -10,6 +10,7 @@ from typing import Final
 
 from gateway.errors import REASONS, CredentialError, Reason
 from gateway.policy.claim_headers import UnfitClaimError
+from gateway.policy.claims import find_claim
 from gateway.policy.cors import origin_of
 from gateway.policy.credentials import Presented
 from gateway.policy.decide import Judge, admit, authenticate, is_denied
@@ -24,6 +25,7 @@ from gateway.policy.model import (
     Snapshot,
 )
 from gateway.policy.peers import AddressSet
+from gateway.policy.rate_limits import ADDRESS, RateLimit
 from gateway.policy.requirements import Requirement
 from gateway.policy.revoked import NoRevocations, Revocations
 from gateway.policy.tokens import VerifiedToken
@@ -123,6 +125,8 @@ def _check_route(
         yield from _check_requirement(route.require, token)
     yield _check_size(route, request)
     yield _check_claim_headers(snapshot, route, request, presented, token)
+    if route.rate_limit is not None:
+        yield _tell_rate_limit(route.rate_limit, token)
 
 
 def _passed(name: str, detail: str = "") -> Check:
@@ -245,3 +249,12 @@ def _check_claim_headers(
     if token is None:
         return _passed("claim headers", "none: there is no token")
     return _passed("claim headers", ", ".join(header.name for header in route.headers.headers))
+
+
+def _tell_rate_limit(limit: RateLimit, token: VerifiedToken | None) -> Check:
+    """Tell what the live gateway counts besides; here nothing is."""
+    by = limit.key
+    if by != ADDRESS and (token is None or find_claim(token.claims, by) is None):
+        by = f"{ADDRESS}, since there is no {by}"
+    detail = f"{limit.requests} per {limit.per_s:g} s and worker by {by}; not counted here"
+    return _passed("rate limit", detail)

@@ -11,6 +11,7 @@ from gateway.policy.model import Snapshot, Upstream
 from gateway.policy.revoked import Revocations
 from gateway.proxy.answers import Fields
 from gateway.proxy.pool import Pool
+from gateway.proxy.rate_limiter import RateLimiter
 from gateway.proxy.sweeper import Sweeper
 
 _PREFIX_BYTES: Final = 6
@@ -35,6 +36,7 @@ class Worker:
         "clock",
         "control",
         "date",
+        "rate_limiter",
         "revocations",
         "snapshot",
         "sweeper",
@@ -56,6 +58,7 @@ class Worker:
         self.date = date
         self.sweeper = sweeper
         self.revocations = revocations
+        self.rate_limiter = RateLimiter()
         self._pools: dict[str, Pool] = {}
         prefix = secrets.token_hex(_PREFIX_BYTES)  # so that ids of two processes do not meet
         self._id_prefix = prefix.encode() + b"-"

@@ -93,6 +93,8 @@ CASES = [
     case("rewrite", "/re/7/a/b/?c=d"),
     case("rewrite-dots", "/re/../a"),
     case("rewrite-escapes", "/re/a%2fb/c"),
+    case("rate-limit", "/limited", _bearer()),
+    case("rate-limit-anonymous", "/limited"),
     case("cors", "/cors", _bearer(), "Origin: https://app.test"),
     case("cors-refused", "/cors", "Origin: https://app.test"),
     case("preflight", "/cors", *PREFLIGHT, method="OPTIONS"),
@@ -112,6 +114,12 @@ FEATURED: Final[list[dict[str, Any]]] = [
         "response_headers": {"set": {"X-Frame-Options": "DENY"}},
     },
     {"path": "/re/{id}/**", "upstream": "raw", "auth": "none", "rewrite": "/v2/{id}/x/**"},
+    {
+        "path": "/limited",
+        "upstream": "raw",
+        "auth": "optional",
+        "rate_limit": {"requests": 9, "per": "1h", "key": "sub"},
+    },
     {"path": "/cors", "upstream": "raw", "cors": {"origins": ["https://app.test"]}},
 ]
 

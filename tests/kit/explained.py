@@ -8,6 +8,7 @@ from gateway.policy.cors import Cors
 from gateway.policy.explain import Explanation, explain
 from gateway.policy.model import Auth, Endpoint, FieldChanges, Route, Upstream
 from gateway.policy.peers import AddressSet
+from gateway.policy.rate_limits import RateLimit
 from gateway.policy.requirements import Requirement
 from gateway.policy.revoked import NoRevocations, Revocations
 from gateway.policy.rewriting import compile_rewrite
@@ -66,6 +67,9 @@ SNAPSHOT: Final = snapshot(
         cors=CORS,
         request_changes=CHANGES,
         rewrite=compile_rewrite("/v2/{id}/**", "/inside/{id}/**"),
+    ),
+    _route(
+        "limited", "/limited", "GET", auth=Auth.OPTIONAL, rate_limit=RateLimit(5, 60, "org.plan")
     ),
     places=(BEARER, ACCESS_TOKEN),
     methods=frozenset((b"GET", b"HEAD", b"POST", b"OPTIONS", b"DELETE")),

@@ -81,6 +81,15 @@ FAULTS = [
         id="nothing-and-twice",
     ),
     pytest.param(
+        "  rate_limit: {requests: 0, per: 999ms}",
+        AT + "rate_limit.requests: 0 is not a count -> write a whole number from 1 on, without "
+        "quotes\n"
+        + AT
+        + "rate_limit.per: '999ms' is shorter than a second -> count over a second or longer: "
+        "1s\n" + AT + "rate_limit: the key 'key' is missing -> add 'key: ...'",
+        id="rate-limit",
+    ),
+    pytest.param(
         "  cors: {}",
         AT + "cors: the key 'origins' is missing -> add 'origins: ...'",
         id="no-origins",

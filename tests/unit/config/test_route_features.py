@@ -4,6 +4,7 @@ import pytest
 
 from gateway.config.compile import compile_snapshot
 from gateway.policy.model import FieldChanges, Route
+from gateway.policy.rate_limits import RateLimit
 from gateway.policy.rewriting import Rewrite
 from tests.unit.config.conftest import Complain, Read
 
@@ -38,6 +39,12 @@ FAULTS = [
         "f:8: routes[0].request_headers.remove[0]: a credential may sit in 'Access-Token' -> "
         "remove it",
         id="credential-header",
+    ),
+    pytest.param(
+        "  auth: none\n  rate_limit: {requests: 5, per: 1m, key: sub}",
+        "f:9: routes[0].rate_limit.key: with 'auth: none' there is no token to read sub from -> "
+        "write 'key: address'",
+        id="limit-without-token",
     ),
     pytest.param(
         "  rewrite: /v2/{x}/**",
@@ -76,6 +83,7 @@ def test_a_route_without_features_has_none(read_more: Read) -> None:
     route = compiled(read_more, "")
 
     assert (route.addresses, route.cors, route.edits_answers) == (None, None, False)
+    assert route.rate_limit is None
     assert (route.rewrite, route.response_timeout_s) == (None, None)
     assert (route.request_changes, route.answer_changes) == (None, None)
 
@@ -131,3 +139,10 @@ def test_rewrite_and_timeout_are_compiled(read_more: Read) -> None:
 
     assert route.rewrite == Rewrite("/v2/{id}/**", (b"v2", 1), 2)
     assert route.response_timeout_s == 0.25
+
+
+def test_a_rate_limit_is_compiled(read_more: Read) -> None:
+    """The period in seconds."""
+    limit = "  rate_limit: {requests: 5, per: 1m, key: address}\n  auth: none"
+
+    assert compiled(read_more, limit).rate_limit == RateLimit(5, 60, "address")

@@ -7,6 +7,7 @@ from gateway.policy.cors import Cors
 from gateway.policy.describe import describe_cors, describe_requirement, describe_route
 from gateway.policy.model import Auth, Endpoint, FieldChanges, Upstream
 from gateway.policy.peers import AddressSet
+from gateway.policy.rate_limits import RateLimit
 from gateway.policy.requirements import Requirement
 from gateway.policy.rewriting import compile_rewrite
 from tests.kit.policy import ACCESS_TOKEN, BEARER, COOKIE, QUERY, route
@@ -54,6 +55,7 @@ def test_a_feature_is_told_of_where_a_route_has_it() -> None:
             "/x",
             addresses=AddressSet([ip_network("10.0.0.0/8")]),
             cors=Cors(origins=frozenset((b"https://b", b"https://a")), headers=(b"X-A",)),
+            rate_limit=RateLimit(5, 60, "sub"),
             rewrite=compile_rewrite("/y", "/x"),
             response_timeout_s=1.5,
             request_changes=FieldChanges(frozenset((b"x-a", b"x-b")), (b"X-A: secret",)),
@@ -71,6 +73,7 @@ def test_a_feature_is_told_of_where_a_route_has_it() -> None:
         "max_age_s": 600,
     }
     assert (described["rewrite"], described["response_timeout_s"]) == ("/y", 1.5)
+    assert described["rate_limit"] == {"requests": 5, "per_s": 60, "key": "sub"}
     assert described["request_headers"] == {"set": ["X-A"], "remove": ["x-b"]}
     assert described["response_headers"] == {"set": [], "remove": ["server"]}
     assert describe_cors(Cors(any_origin=True))["origins"] == ["*"]

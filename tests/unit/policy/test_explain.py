@@ -38,7 +38,7 @@ def same(one: Decision, other: Decision) -> bool:
     path=st.sampled_from(
         ["/api/products", "/api/products/7", "/api/product%73", "/public", "/maybe", "/x",
          "/scoped/1", "/scoped", "/planned", "/whoami", "/authenticate", "/", "/logout",
-         "/sessions/7", "/sessions/7/x", "/%73essions", "/whoami/", "/inside/7/x"]
+         "/sessions/7", "/sessions/7/x", "/%73essions", "/whoami/", "/inside/7/x", "/limited"]
     ),
     host=st.sampled_from(["gw.test", "api.example.com", "API.example.com:80"]),
     token=st.sampled_from(

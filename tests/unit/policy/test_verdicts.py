@@ -235,3 +235,19 @@ def test_a_preflight_is_asked_for_no_credential() -> None:
     checks = explained(head("/inside/7", *asks, method="OPTIONS"), peer="10.0.0.1").checks
 
     assert [check.name for check in checks] == ["route", "address", "origin", "preflight"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "by"),
+    [
+        ([bearer(VALID)], "org.plan"),
+        ([bearer(mint())], "address, since there is no org.plan"),
+        ([], "address, since there is no org.plan"),
+    ],
+)
+def test_a_rate_limit_is_told_of_and_not_counted(lines: list[bytes], by: str) -> None:
+    """What the live gateway may refuse besides."""
+    check = explained(head("/limited", *lines)).checks[-1]
+
+    assert (check.name, check.passed) == ("rate limit", True)
+    assert check.detail == f"5 per 60 s and worker by {by}; not counted here"

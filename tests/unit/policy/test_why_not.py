@@ -23,6 +23,7 @@ def test_each_other_route_says_why_it_was_not_taken() -> None:
         "scoped": "path: segment 1 is api, not scoped",
         "planned": "path: segment 1 is api, not planned",
         "inside": "path: segment 1 is api, not inside",
+        "limited": "path: segment 1 is api, not limited",
     }
 
 
