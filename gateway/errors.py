@@ -65,6 +65,7 @@ class Reason(StrEnum):
     HEADERS_TOO_LARGE = "headers_too_large"
 
     LOGIN_THROTTLED = "login_throttled"
+    RATE_LIMITED = "rate_limited"
 
     NOT_IMPLEMENTED = "not_implemented"
     HTTP_VERSION = "http_version"
@@ -129,6 +130,7 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.MISDIRECTED_REQUEST: ReasonInfo(421, "This host is not answered for here."),
     Reason.HEADERS_TOO_LARGE: ReasonInfo(431, "The request head is too large.", closes=True),
     Reason.LOGIN_THROTTLED: ReasonInfo(429, "Too many logins at once; try again later."),
+    Reason.RATE_LIMITED: ReasonInfo(429, "Too many requests; try again later."),
     Reason.NOT_IMPLEMENTED: ReasonInfo(
         501, "The method or the transfer coding is not implemented.", closes=True
     ),

@@ -141,6 +141,9 @@ def _print(method: str, explanation: Explanation) -> None:
     if explanation.added:
         print_heading("headers added")
         print_rows((f"  {h.name}: {h.value}",) for h in explanation.added)
+    if explanation.answer_headers:
+        print_heading("answer headers")
+        print_rows((f"  {h.name}: {h.value}",) for h in explanation.answer_headers)
     if explanation.routes:
         print_heading("routes")
         print_rows((f"  {r.name}", r.path, r.why_not or "taken") for r in explanation.routes)

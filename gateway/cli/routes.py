@@ -1,5 +1,6 @@
 """``gateway routes``."""
 
+from collections.abc import Collection
 from typing import Any
 
 from gateway.cli.loading import (
@@ -33,7 +34,7 @@ def _row(route: dict[str, Any]) -> list[str]:
         ",".join(route["methods"]) or "*",
         route["path"],
         route["auth"],
-        _requirement_text(route["require"]) or "-",
+        _requirement_text(route["require"], route.get("address_allow", ())) or "-",
         route["upstream"],
         ", ".join(_set_headers(route)) or "-",
     ]
@@ -44,8 +45,8 @@ def _set_headers(route: dict[str, Any]) -> list[str]:
     return [] if route["auth"] == Auth.NONE.value else list(route["claim_headers"])
 
 
-def _requirement_text(require: dict[str, Any]) -> str:
-    parts = []
+def _requirement_text(require: dict[str, Any], networks: Collection[str]) -> str:
+    parts = [f"from:{'|'.join(networks)}"] if networks else []
     if roles := require.get("roles"):
         parts.append(f"role:{'|'.join(roles)}")
     if scopes := require.get("scopes"):

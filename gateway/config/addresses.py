@@ -102,6 +102,15 @@ def _parse_endpoint(value: object) -> Address:
 
 
 def _parse_network(value: object) -> Network:
+    network = _parse_any_network(value)
+    if not network.prefixlen:
+        raise refusal(
+            "{value} trusts everyone on the Internet", "name the networks of your own proxies"
+        )
+    return network
+
+
+def _parse_any_network(value: object) -> Network:
     text = value if isinstance(value, str) else ""
     network: Network | None = None
     try:
@@ -113,10 +122,6 @@ def _parse_network(value: object) -> Network:
         raise refusal(
             "{value} is not a network", "write an address or a CIDR, for example 10.0.0.0/8"
         ) from None
-    if not network.prefixlen:
-        raise refusal(
-            "{value} trusts everyone on the Internet", "name the networks of your own proxies"
-        )
     return network
 
 
@@ -135,4 +140,7 @@ EndpointUrl = Annotated[
 ]
 TrustedNetwork = Annotated[
     Network, BeforeValidator(_parse_network), WithJsonSchema({"type": "string"})
+]
+ClientNetwork = Annotated[
+    Network, BeforeValidator(_parse_any_network), WithJsonSchema({"type": "string"})
 ]

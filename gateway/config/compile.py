@@ -13,6 +13,7 @@ from gateway.config.names import STANDARD_METHODS
 from gateway.config.nodes import Path
 from gateway.config.paths import REST, is_wildcard, split_path
 from gateway.config.placement import Placement, extend_plan, find_placement, narrow_places
+from gateway.config.route_features import with_features
 from gateway.config.route_settings import RequireSettings, RouteSettings
 from gateway.config.schema import LimitsSettings, UpstreamSettings
 from gateway.config.secrets import ConfigWarning
@@ -154,6 +155,12 @@ class _Compiler:
             strip_prefix=(settings.strip_prefix or "").encode("ascii"),
             max_body_bytes=settings.max_body,
             forward_credential=settings.forward_credential,
+        )
+        route = with_features(
+            route,
+            settings,
+            self._placement,
+            lambda fault, cure, path: self._refuse(fault, cure, ("routes", index, *path)),
         )
         if len(self.faults) == faults_before:
             self._add(index, route)

@@ -25,6 +25,8 @@ STANDARD_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPT
 _NEVER_FORWARDED: Final = ("CONNECT", "TRACE")
 
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9\-]+")
+# field-value without obs-text   -- RFC 9110 section 5.5
+_HEADER_VALUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9._~\-]+")  # of cookies and parameters: no escapes
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9\-]*")
 _UPSTREAM_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]*")
@@ -35,6 +37,13 @@ _MEANINGFUL: Final = frozenset(
     (
         b"authorization", b"cookie", b"set-cookie", b"content-type", b"content-encoding",
         b"content-range",
+    )
+)  # fmt: skip
+_CREDENTIALS: Final = (b"authorization", b"cookie")
+_ANSWER_FRAMING: Final = frozenset(
+    (
+        b"connection", b"content-length", b"date", b"keep-alive", b"proxy-connection", b"te",
+        b"trailer", b"transfer-encoding", b"upgrade",
     )
 )  # fmt: skip
 _IDENTITY_CURE: Final = "choose a name of your own, for example X-User-Id"
@@ -61,6 +70,30 @@ def _check_identity_header(value: str) -> str:
     _check_header_name(value)
     if means_something(value) or fold(value.encode("ascii")) in _MEANINGFUL:
         raise refusal("{value} means something in HTTP or to proxies", _IDENTITY_CURE)
+    return value
+
+
+def _check_request_header(value: str) -> str:
+    """Hold a name to what a route may set or remove of its own accord on the way to a service."""
+    _check_header_name(value)
+    if means_something(value) or fold(value.encode("ascii")) in _CREDENTIALS:
+        raise refusal(
+            "{value} is the gateway's own affair: framing, routing, forwarding or credentials",
+            "remove it",
+        )
+    return value
+
+
+def _check_answer_header(value: str) -> str:
+    _check_header_name(value)
+    if fold(value.encode("ascii")) in _ANSWER_FRAMING:
+        raise refusal("{value} belongs to the framing of the answer", "remove it")
+    return value
+
+
+def _check_header_value(value: str) -> str:
+    if _HEADER_VALUE.fullmatch(value) is None:
+        raise refusal("{value} cannot stand in a header", "use ASCII without spaces at either end")
     return value
 
 
@@ -153,6 +186,10 @@ Method = Annotated[
     BeforeValidator(_check_method),
     WithJsonSchema({"type": "string", "enum": sorted(METHODS)}),
 ]
+HeaderName = Annotated[Text, AfterValidator(_check_header_name)]
+RequestHeader = Annotated[Text, AfterValidator(_check_request_header)]
+AnswerHeader = Annotated[Text, AfterValidator(_check_answer_header)]
+HeaderValue = Annotated[Text, AfterValidator(_check_header_value)]
 IdentityHeader = Annotated[Text, AfterValidator(_check_identity_header)]
 CredentialHeader = Annotated[Text, AfterValidator(_check_credential_header)]
 CookieName = Annotated[Text, AfterValidator(_check_plain_name)]

@@ -84,6 +84,32 @@ def _check_prefix(prefix: str) -> str:
     return prefix
 
 
+def _check_template(template: str) -> str:
+    if not template.startswith("/"):
+        raise refusal("the path does not begin with '/'", "write it as /v2/{id}/items")
+    segments = template[1:].split("/")
+    if "*" in segments:
+        raise refusal(
+            "* says not which segment is meant", "name it in 'path', as {id}, and write {id} here"
+        )
+    if "**" in segments[:-1]:
+        raise refusal("** stands before the end of the path", "write it last")
+    literals = ["x" if s == "**" or _NAMED.fullmatch(s) else s for s in segments]
+    for literal in literals:
+        _check_literal(literal)
+    _check_readable("/".join(["", *literals]))
+    return template
+
+
+def _check_readable(path: str) -> None:
+    try:
+        parse_target(path.encode("ascii"), None)
+    except ProtocolError as error:
+        why = error.detail[:1].lower() + error.detail[1:].rstrip(".")
+        raise refusal(f"services could misread it: {why}", "write the path that they see") from None
+
+
 _PATH_JSON: Final = WithJsonSchema({"type": "string", "pattern": "^/|" + VARIABLE})
 RoutePath = Annotated[Text, AfterValidator(_check_path), _PATH_JSON]
+RewriteTemplate = Annotated[Text, AfterValidator(_check_template), _PATH_JSON]
 StripPrefix = Annotated[Text, AfterValidator(_check_prefix), _PATH_JSON]

@@ -4,7 +4,15 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
+from gateway.config.addresses import ClientNetwork
+from gateway.config.feature_settings import (
+    CorsSettings,
+    RateLimitSettings,
+    RequestHeadersSettings,
+    ResponseHeadersSettings,
+)
 from gateway.config.fields import (
+    Duration,
     Lenient,
     NotEmpty,
     Scope,
@@ -15,7 +23,7 @@ from gateway.config.fields import (
     refusal,
 )
 from gateway.config.names import Host, IdentityHeader, Method
-from gateway.config.paths import RoutePath, StripPrefix
+from gateway.config.paths import RewriteTemplate, RoutePath, StripPrefix
 from gateway.config.section import Section, size_field
 from gateway.config.token_settings import CredentialSettings
 from gateway.policy.claims import ALL_CLAIMS
@@ -110,6 +118,15 @@ class RouteSettings(Section):
         default=None,
         description="Whole literal segments that are taken off the path before it is sent on.",
     )
+    rewrite: RewriteTemplate | None = Field(
+        default=None,
+        description="The path that is sent on instead: literals, {name} and ** as 'path' has them.",
+    )
+    timeout: Duration | None = Field(
+        default=None,
+        description="Longest wait for the head of an answer (504), in place of the upstream's "
+        "response_timeout.",
+    )
     auth: Literal["required", "optional", "none"] = Field(
         default="required", description="Whether a credential is asked for."
     )
@@ -119,6 +136,21 @@ class RouteSettings(Section):
     )
     credentials: Annotated[tuple[CredentialSettings, ...], Lenient, NotEmpty] | None = Field(
         default=None, description="Which of the file's places are looked at here."
+    )
+    address_allow: Annotated[tuple[ClientNetwork, ...], Lenient, NotEmpty] | None = Field(
+        default=None, description="Networks whose clients are let in (else 403). Without it: all."
+    )
+    cors: CorsSettings | None = Field(
+        default=None, description="Which pages of other origins may call it from a browser."
+    )
+    request_headers: RequestHeadersSettings | None = Field(
+        default=None, description="Headers set or removed on the way to the service."
+    )
+    response_headers: ResponseHeadersSettings | None = Field(
+        default=None, description="Headers set or removed on the way back."
+    )
+    rate_limit: RateLimitSettings | None = Field(
+        default=None, description="How often a client may ask (429), counted by each worker."
     )
     max_body: SizeOrZero = size_field(_MAX_BODY_BYTES, "Largest request body (413).")
     forward_credential: Truth = Field(

@@ -1,8 +1,11 @@
 """A route as JSON, for those who run the gateway: what it asks for and where it leads."""
 
+from dataclasses import asdict
 from typing import Any
 
-from gateway.policy.model import Route
+from gateway.http1.names import fold
+from gateway.policy.cors import Cors
+from gateway.policy.model import FieldChanges, Route
 from gateway.policy.requirements import Requirement
 
 
@@ -20,7 +23,53 @@ def describe_route(route: Route) -> dict[str, Any]:
         "endpoints": [e.authority.decode("ascii") for e in route.upstream.endpoints],
         "strip_prefix": route.strip_prefix.decode("ascii"),
         "max_body_bytes": route.max_body_bytes,
+        **_describe_features(route),
         "claim_headers": {header.name: header.claim for header in route.headers.headers},
+    }
+
+
+def _describe_features(route: Route) -> dict[str, Any]:
+    """Return what only some routes have; what a route has not is left out."""
+    features: dict[str, Any] = {}
+    if route.addresses is not None:
+        features["address_allow"] = [str(network) for network in route.addresses.networks]
+    if route.rewrite is not None:
+        features["rewrite"] = route.rewrite.template
+    if route.response_timeout_s is not None:
+        features["response_timeout_s"] = route.response_timeout_s
+    if route.rate_limit is not None:
+        features["rate_limit"] = asdict(route.rate_limit)
+    if route.cors is not None:
+        features["cors"] = describe_cors(route.cors)
+    for key, changes in (
+        ("request_headers", route.request_changes),
+        ("response_headers", route.answer_changes),
+    ):
+        if changes is not None:
+            features[key] = describe_changes(changes)
+    return features
+
+
+def describe_changes(changes: FieldChanges) -> dict[str, list[str]]:
+    """Return the names that are set and removed; a value may be a secret of the service."""
+    names = [line.partition(b":")[0] for line in changes.lines]
+    removed = changes.removed - {fold(name) for name in names}
+    return {
+        "set": [name.decode("ascii") for name in names],
+        "remove": sorted(name.decode("ascii") for name in removed),
+    }
+
+
+def describe_cors(cors: Cors) -> dict[str, Any]:
+    """Return which pages may call a route; ``*`` is every origin."""
+    origins = sorted(origin.decode("ascii") for origin in cors.origins)
+    return {
+        "origins": ["*"] if cors.any_origin else origins,
+        "methods": [method.decode("ascii") for method in cors.methods],
+        "headers": [name.decode("ascii") for name in cors.headers],
+        "expose_headers": [name.decode("ascii") for name in cors.expose_headers],
+        "credentials": cors.credentials,
+        "max_age_s": cors.max_age_s,
     }
 
 

@@ -16,6 +16,7 @@ from gateway.policy.model import (
     CredentialPlace,
     Decision,
     Forward,
+    Preflight,
     Request,
     Respond,
     Route,
@@ -57,6 +58,9 @@ class Explanation:
     upstream_urls: tuple[str, ...] = ()  # one for each endpoint
     removed: tuple[HeaderChange, ...] = ()
     added: tuple[HeaderChange, ...] = ()
+    answer_headers: tuple[
+        HeaderChange, ...
+    ] = ()  # where the gateway itself answers, beside framing
 
     @property
     def outcome(self) -> str:
@@ -81,6 +85,9 @@ class Explanation:
             "headers_added": [
                 {"name": change.name, "value": change.value} for change in self.added
             ],
+            "answer_headers": [
+                {"name": header.name, "value": header.value} for header in self.answer_headers
+            ],
         }
 
 
@@ -103,6 +110,7 @@ def explain(
     """
     decision = decide(snapshot, request, now_s, revocations)
     judge = find_judge(snapshot, request)
+    route = judge.route if isinstance(judge, Preflight) else judge
     places = _places_of(snapshot, judge)
     presented = find_presented(request.head, places)
     redactor = Redactor.of(snapshot, [token for _, token in presented.found])
@@ -115,13 +123,14 @@ def explain(
     return Explanation(
         decision=decision,
         target=redactor.target(received.split(b" ", 2)[1]),
-        route=judge.name if isinstance(judge, Route) else None,
-        routes=_judge_routes(snapshot, request, judge),
+        route=route.name if isinstance(route, Route) else None,
+        routes=_judge_routes(snapshot, request, route),
         places=tuple(_report(place, presented, request) for place in places),
         checks=tuple(run_checks(snapshot, request, judge, presented, now_s, revocations)),
         upstream_urls=urls,
         removed=removed,
         added=added,
+        answer_headers=_answer_headers(decision),
     )
 
 
@@ -142,7 +151,9 @@ def _places_of(snapshot: Snapshot, judge: Judge) -> tuple[CredentialPlace, ...]:
     return judge.places if isinstance(judge, Route) else snapshot.places
 
 
-def _judge_routes(snapshot: Snapshot, request: Request, judge: Judge) -> tuple[RouteVerdict, ...]:
+def _judge_routes(
+    snapshot: Snapshot, request: Request, judge: ControlEndpoint | Route | Respond
+) -> tuple[RouteVerdict, ...]:
     chosen = None if isinstance(judge, ControlEndpoint) else judge
     obstacle = find_obstacle(snapshot, request, chosen)
     return tuple(
@@ -152,6 +163,13 @@ def _judge_routes(snapshot: Snapshot, request: Request, judge: Judge) -> tuple[R
             "" if route is chosen else why_not(route, request, obstacle),
         )
         for route in snapshot.routes
+    )
+
+
+def _answer_headers(decision: Decision) -> tuple[HeaderChange, ...]:
+    fields = decision.fields if isinstance(decision, Respond) else ()
+    return tuple(
+        HeaderChange(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields
     )
 
 

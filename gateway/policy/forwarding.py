@@ -12,6 +12,7 @@ from gateway.http1.fields import Fields
 from gateway.http1.request import RequestHead, value_of
 from gateway.policy.credentials import Presented
 from gateway.policy.model import Forward, Request, Route, Snapshot
+from gateway.policy.peers import find_client
 from gateway.policy.tokens import VerifiedToken
 
 _FOR: Final = b"x-forwarded-for"
@@ -34,6 +35,8 @@ def plan_forward(
     path, query = head.target.path, head.target.query
     if route.strip_prefix:  # literal segments of the route's path, so it is there
         path = path[len(route.strip_prefix) :] or b"/"
+    if route.rewrite is not None:
+        path = route.rewrite.path(head.target)
     if presented.query is not None and not route.forward_credential:
         query = presented.query
     # What passes depends on the route and the client's fields alone, and is remembered with these.
@@ -56,7 +59,8 @@ def _passed_lines(route: Route, fields: Fields, presented: Presented) -> bytes:
     authority = upstream.host or (None if upstream.host_from_endpoint else fields.authority)
     if authority is not None:
         lines.append(b"Host: " + authority)
-    lines += fields.lines
+    changes = route.request_changes
+    lines += fields.lines if changes is None else changes.apply(fields.lines)
     if route.forward_credential:
         lines += [line for _, _, line in fields.credentials]
         lines += fields.cookies
@@ -79,6 +83,12 @@ def make_request(
 def forwarded_for(fields: Fields) -> list[bytes]:
     """Return the values of ``X-Forwarded-For`` as they came, whoever sent them."""
     return [value_of(line) for name, line in fields.forwarding if name == _FOR]
+
+
+def client_of(snapshot: Snapshot, request: Request) -> str:
+    """Return the address that a request comes from, as far as it can be believed."""
+    chain = forwarded_for(request.head.fields)
+    return find_client(request.peer, chain, snapshot.trusted_proxies)
 
 
 def _forwarding_lines(snapshot: Snapshot, request: Request) -> bytes:

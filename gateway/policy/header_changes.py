@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.http1.names import STANDARD_KINDS, FieldKind, fold
-from gateway.policy.model import CredentialPlace, Forward, PlaceKind, Snapshot
+from gateway.policy.model import CredentialPlace, Forward, PlaceKind, Route, Snapshot
 
 REDACTED: Final = b"<redacted>"
 
@@ -105,10 +105,13 @@ def compare_heads(
     """
     before = _fields(received.split(b"\r\n", 1)[1])
     after = _fields(forward.fields)
+    route = forward.route
     if not forward.names_host:
-        after.insert(0, (b"Host", forward.route.upstream.endpoints[0].authority))
+        after.insert(0, (b"Host", route.upstream.endpoints[0].authority))
     removed = [
-        HeaderChange(_text(name), redactor.field_value(name, value), _why_removed(snapshot, name))
+        HeaderChange(
+            _text(name), redactor.field_value(name, value), _why_removed(snapshot, route, name)
+        )
         for name, value in _without(before, after)
     ]
     added = [
@@ -138,8 +141,11 @@ def _without(
     return kept
 
 
-def _why_removed(snapshot: Snapshot, name: bytes) -> str:
+def _why_removed(snapshot: Snapshot, route: Route, name: bytes) -> str:
     kind = snapshot.names[name]
+    changes = route.request_changes
+    if kind is FieldKind.PASS and changes is not None and fold(name) in changes.removed:
+        return "the route removes or replaces it"
     if kind is not FieldKind.DROP:
         return _WHY[kind]
     folded = fold(name)

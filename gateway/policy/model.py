@@ -11,11 +11,14 @@ from enum import Enum, auto
 from typing import Final, TypeAlias, assert_never
 
 from gateway.errors import REASONS, Reason
-from gateway.http1.names import NameTable
+from gateway.http1.names import NameTable, fold
 from gateway.http1.request import RequestHead, RequestParser
 from gateway.policy.claim_headers import HeaderPlan
-from gateway.policy.peers import TrustedProxies
+from gateway.policy.cors import Cors
+from gateway.policy.peers import AddressSet, TrustedProxies
+from gateway.policy.rate_limits import RateLimit
 from gateway.policy.requirements import Requirement
+from gateway.policy.rewriting import Rewrite
 from gateway.policy.routing import Pattern, Router, pattern_segments
 from gateway.policy.tokens import TokenVerifier, VerifiedToken
 
@@ -112,6 +115,19 @@ class Upstream:
     host_from_endpoint: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class FieldChanges:
+    """Fields that a route sets or removes, on the way to the service or back."""
+
+    removed: frozenset[bytes]  # folded names, those of the lines among them
+    lines: tuple[bytes, ...] = ()  # ``Name: value``
+
+    def apply(self, lines: Iterable[bytes]) -> list[bytes]:
+        """Return *lines* without any spelling of a removed name, then those that are set."""
+        kept = [line for line in lines if fold(line.partition(b":")[0]) not in self.removed]
+        return [*kept, *self.lines]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Route:
     """One rule: which requests it takes, what it asks of them, where they go."""
@@ -126,8 +142,20 @@ class Route:
     places: tuple[CredentialPlace, ...] = ()
     headers: HeaderPlan = field(default_factory=lambda: HeaderPlan(()))
     strip_prefix: bytes = b""  # whole segments, without a final "/"
+    rewrite: Rewrite | None = None  # in place of strip_prefix
+    response_timeout_s: float | None = None  # to the response head; None: the upstream's
     max_body_bytes: int = 10 * 1024 * 1024
     forward_credential: bool = False
+    addresses: AddressSet | None = None  # the clients that it takes; None: all
+    cors: Cors | None = None  # None: CORS is the service's own affair
+    request_changes: FieldChanges | None = None
+    answer_changes: FieldChanges | None = None
+    rate_limit: RateLimit | None = None  # counted where there is state: ``proxy.dispatch``
+    edits_answers: bool = field(init=False, repr=False)  # the heads of the service's answers
+
+    def __post_init__(self) -> None:
+        edits = self.cors is not None or self.answer_changes is not None
+        object.__setattr__(self, "edits_answers", edits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +208,7 @@ class Snapshot:
     endpoints: tuple[ControlEndpoint, ...] = CONTROL_ENDPOINTS
     control: Router[ControlEndpoint] = field(init=False)
     control_names: frozenset[bytes] = field(init=False)  # first segments: others need not be asked
+    answers_preflights: bool = field(init=False)  # for some route
     parser: RequestParser = field(init=False)
 
     def __post_init__(self) -> None:
@@ -188,6 +217,8 @@ class Snapshot:
             self.names, max_fields=limits.fields, max_target_bytes=limits.target_bytes
         )
         object.__setattr__(self, "parser", parser)
+        preflights = any(route.cors is not None for route in self.routes)
+        object.__setattr__(self, "answers_preflights", preflights)
         object.__setattr__(self, "control", build_control_router(self.endpoints))
         names = frozenset(pattern_segments(endpoint.path)[0] for endpoint in self.endpoints)
         object.__setattr__(self, "control_names", names)
@@ -203,6 +234,17 @@ class Request:
         self.peer = peer  # the address of the other end, without port
         self.secure = secure  # whether it came over TLS
         self.request_id = request_id  # a trusted proxy's, or a new one
+
+
+class Preflight:
+    """A browser's question whether a page may send a request that *route* takes."""
+
+    __slots__ = ("cors", "method", "route")
+
+    def __init__(self, route: Route, cors: Cors, method: bytes) -> None:
+        self.route = route
+        self.cors = cors  # the route's
+        self.method = method
 
 
 class Forward:
@@ -247,7 +289,7 @@ class Serve:
 class Respond:
     """Answer here and now; the service never hears of the request."""
 
-    __slots__ = ("allow", "detail", "issuer", "reason", "route", "status")
+    __slots__ = ("detail", "fields", "issuer", "reason", "route", "status")
 
     def __init__(
         self,
@@ -256,15 +298,15 @@ class Respond:
         *,
         status: int = 204,
         route: Route | None = None,
-        allow: tuple[bytes, ...] = (),
         issuer: str = "",
+        fields: Iterable[tuple[bytes, bytes]] = (),
     ) -> None:
         self.reason = reason  # None: not a refusal, and *status* says what it is
         self.status = REASONS[reason].status if reason else status
         self.detail = detail or (REASONS[reason].title if reason else "")
         self.route = route  # the one that refused, where one was found
-        self.allow = allow  # methods, with 405
         self.issuer = issuer  # whose keys were too few: new ones may be had
+        self.fields = fields  # what else the answer carries
 
 
 Decision: TypeAlias = Forward | Serve | Respond

@@ -24,8 +24,8 @@ _HOP: Final = re.compile(
 )
 
 
-class TrustedProxies:
-    """A set of networks, asked about one peer address at a time."""
+class AddressSet:
+    """A set of networks, asked about one address at a time."""
 
     __slots__ = ("_memo", "networks")
 
@@ -34,7 +34,7 @@ class TrustedProxies:
         self._memo: dict[str, bool] = {}
 
     def __contains__(self, peer: object) -> bool:
-        """Whether *peer*, an address as text, is one of ours; anything unreadable is not."""
+        """Whether *peer*, an address as text, is in it; anything unreadable is not."""
         if not self.networks or not isinstance(peer, str):
             return False
         known = self._memo.get(peer)
@@ -48,6 +48,12 @@ class TrustedProxies:
     def covers(self, address: Address) -> bool:
         """Whether one of the networks has *address*; asked anew each time."""
         return any(address in network for network in self.networks)
+
+
+class TrustedProxies(AddressSet):
+    """The networks of the proxies in front, whose forwarding fields are believed."""
+
+    __slots__ = ()
 
 
 def find_address(text: str) -> Address | None:

@@ -10,10 +10,22 @@ from typing import Final
 
 from gateway.errors import REASONS, CredentialError, Reason
 from gateway.policy.claim_headers import UnfitClaimError
+from gateway.policy.claims import find_claim
+from gateway.policy.cors import origin_of
 from gateway.policy.credentials import Presented
-from gateway.policy.decide import Judge, admit, authenticate
-from gateway.policy.forwarding import plan_forward
-from gateway.policy.model import Auth, Request, Respond, Route, Snapshot
+from gateway.policy.decide import Judge, admit, authenticate, is_denied
+from gateway.policy.forwarding import client_of, plan_forward
+from gateway.policy.model import (
+    Auth,
+    ControlEndpoint,
+    Preflight,
+    Request,
+    Respond,
+    Route,
+    Snapshot,
+)
+from gateway.policy.peers import AddressSet
+from gateway.policy.rate_limits import ADDRESS, RateLimit
 from gateway.policy.requirements import Requirement
 from gateway.policy.revoked import NoRevocations, Revocations
 from gateway.policy.tokens import VerifiedToken
@@ -80,8 +92,10 @@ def _verdicts(
     if isinstance(judge, Respond):
         yield Check("route", judge.reason is None, judge.detail, judge.reason)
         return
-    name = judge.name if isinstance(judge, Route) else f"the gateway's own {judge.path}"
-    yield _passed("route", name)
+    yield from _check_way(snapshot, judge, request)
+    if isinstance(judge, Preflight):
+        yield _passed("preflight", "answered by the gateway; no credential is looked at")
+        return
     refused = None
     try:
         if isinstance(judge, Route):
@@ -112,6 +126,8 @@ def _check_route(
         yield from _check_requirement(route.require, token)
     yield _check_size(route, request)
     yield _check_claim_headers(snapshot, route, request, presented, token)
+    if route.rate_limit is not None:
+        yield _tell_rate_limit(route.rate_limit, token)
 
 
 def _passed(name: str, detail: str = "") -> Check:
@@ -120,6 +136,34 @@ def _passed(name: str, detail: str = "") -> Check:
 
 def _refused(name: str, reason: Reason, detail: str = "") -> Check:
     return Check(name, passed=False, detail=detail or REASONS[reason].title, reason=reason)
+
+
+def _check_way(
+    snapshot: Snapshot, judge: ControlEndpoint | Preflight | Route, request: Request
+) -> Iterator[Check]:
+    """Tell where a request goes, from which address it comes, and for which page."""
+    if isinstance(judge, ControlEndpoint):
+        yield _passed("route", f"the gateway's own {judge.path}")
+        return
+    route = judge.route if isinstance(judge, Preflight) else judge
+    yield _passed("route", route.name)
+    if route.addresses is not None:
+        yield _check_address(snapshot, route.addresses, request)
+    if route.cors is not None:
+        origin = origin_of(request.head.fields)
+        if origin is None:
+            yield _passed("origin", "none: no page of another origin asks")
+        else:
+            may = "may" if route.cors.allows(origin) else "may not"
+            yield _passed("origin", f"{origin.decode('latin-1')} {may} read the answer")
+
+
+def _check_address(snapshot: Snapshot, addresses: AddressSet, request: Request) -> Check:
+    client = client_of(snapshot, request)
+    detail = f"{client or 'unknown'}; let in: {', '.join(map(str, addresses.networks))}"
+    if is_denied(snapshot, addresses, request):
+        return _refused("address", Reason.ADDRESS_DENIED, detail)
+    return _passed("address", detail)
 
 
 def _refused_credential(error: CredentialError, presented: Presented) -> list[Check]:
@@ -206,3 +250,12 @@ def _check_claim_headers(
     if token is None:
         return _passed("claim headers", "none: there is no token")
     return _passed("claim headers", ", ".join(header.name for header in route.headers.headers))
+
+
+def _tell_rate_limit(limit: RateLimit, token: VerifiedToken | None) -> Check:
+    """Tell what the live gateway counts besides; here nothing is."""
+    by = limit.key
+    if by != ADDRESS and (token is None or find_claim(token.claims, by) is None):
+        by = f"{ADDRESS}, since there is no {by}"
+    detail = f"{limit.requests} per {limit.per_s:g} s and worker by {by}; not counted here"
+    return _passed("rate limit", detail)

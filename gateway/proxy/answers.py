@@ -54,8 +54,18 @@ def refusal(respond: Respond, request_id: bytes) -> tuple[Fields, bytes]:
     challenge = challenge_for(reason)
     if challenge is not None:
         fields.append((b"WWW-Authenticate", challenge.encode("ascii")))
-    if reason is Reason.METHOD_NOT_ALLOWED:
-        fields.append((b"Allow", b", ".join(respond.allow)))
     if reason in (Reason.UPSTREAM_OVERLOADED, Reason.KEYS_UNAVAILABLE):
         fields.append((b"Retry-After", b"%d" % RETRY_AFTER_S))
     return fields, problem_body(reason, respond.detail, request_id.decode("ascii"))
+
+
+def answer_fields(respond: Respond, head: RequestHead | None) -> Fields:
+    """Return what an answer carries besides: its own fields, and CORS, so that a page can read it.
+
+    The answer to a preflight has all of CORS among its own.
+    """
+    fields = list(respond.fields)
+    cors = respond.route.cors if respond.route is not None else None
+    if cors is not None and respond.reason is not None and head is not None:
+        fields += cors.answer_fields(head.fields)
+    return fields

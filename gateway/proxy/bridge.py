@@ -12,9 +12,8 @@ from urllib.parse import unquote
 from starlette.types import Message
 
 from gateway.errors import Reason
-from gateway.policy.forwarding import forwarded_for
+from gateway.policy.forwarding import client_of
 from gateway.policy.model import Request, Serve
-from gateway.policy.peers import find_client
 from gateway.proxy.answers import CONTINUE, build_answer, connection_fields
 from gateway.proxy.roles import Client
 from gateway.proxy.worker import Worker
@@ -38,6 +37,11 @@ class ControlCall:
         self._fields: Message = {}
         self._answer: list[bytes] = []
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def route(self) -> None:
+        """None: it is the gateway's own."""
+        return None
 
     @property
     def max_body_bytes(self) -> int:
@@ -95,8 +99,7 @@ class ControlCall:
 
     def _scope(self) -> dict[str, Any]:
         head = self._request.head
-        proxies = self._worker.snapshot.trusted_proxies
-        client = find_client(self._request.peer, forwarded_for(head.fields), proxies)
+        client = client_of(self._worker.snapshot, self._request)
         fields = [
             *head.fields.lines,
             *head.fields.cookies,

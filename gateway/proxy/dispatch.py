@@ -1,13 +1,16 @@
 """From a request to what answers it: the decision, and the call or refusal that comes of it."""
 
 import logging
+import math
 from collections.abc import Callable
 
 from gateway.errors import Reason
 from gateway.http1.chunked import ChunkedDecoder
 from gateway.http1.request import RequestHead
 from gateway.policy.decide import decide
+from gateway.policy.forwarding import client_of
 from gateway.policy.model import Decision, Forward, Request, Respond, Serve, Snapshot
+from gateway.policy.rate_limits import RateLimit
 from gateway.policy.revoked import Revocations
 from gateway.proxy.body import BodyReader, LengthReader
 from gateway.proxy.bridge import MAX_BODY_BYTES, ControlCall
@@ -39,6 +42,10 @@ def dispatch(
     """Decide on a request and return what will answer it, not yet started."""
     decision = decide_or_refuse(decide, snapshot, request, worker.clock(), worker.revocations)
     if isinstance(decision, Forward):
+        limit = decision.route.rate_limit
+        if limit is not None and (wait_s := _take(worker, snapshot, request, decision, limit)):
+            retry_after = (b"Retry-After", b"%d" % math.ceil(wait_s))
+            return Respond(Reason.RATE_LIMITED, route=decision.route, fields=(retry_after,))
         pool = worker.pool_for(decision.route.upstream)
         return Exchange(client, request.head, decision, pool)
     if isinstance(decision, Serve):
@@ -48,6 +55,14 @@ def dispatch(
     if decision.issuer:
         worker.on_keys_wanted(decision.issuer)
     return decision
+
+
+def _take(
+    worker: Worker, snapshot: Snapshot, request: Request, forward: Forward, limit: RateLimit
+) -> float:
+    """Count a request that would be forwarded; return 0, or for how long it may not be."""
+    key = limit.key_for(client_of(snapshot, request), forward.token)
+    return worker.rate_limiter.take(forward.route.name, limit, key, worker.sweeper.now_s)
 
 
 def body_reader(head: RequestHead, call: Call) -> BodyReader | None:

@@ -18,7 +18,7 @@ from gateway.errors import REASONS, ProtocolError, Reason
 from gateway.http1.request import RequestHead
 from gateway.policy.forwarding import make_request
 from gateway.policy.model import Request, Respond, Snapshot
-from gateway.proxy.answers import build_answer, connection_fields, refusal
+from gateway.proxy.answers import answer_fields, build_answer, connection_fields, refusal
 from gateway.proxy.body import BodyReader
 from gateway.proxy.dispatch import body_reader, dispatch
 from gateway.proxy.heads import HeadReader
@@ -201,8 +201,10 @@ class Downstream(asyncio.Protocol):
 
     def refuse(self, reason: Reason, detail: str = "") -> None:
         """Answer with a refusal; only while nothing of an answer was sent."""
-        self._call = None
-        self._answer_refusal(Respond(reason, detail), unread=self._body is not None)
+        call, self._call = self._call, None
+        route = call.route if call is not None else None
+        respond = Respond(reason, detail, route=route)
+        self._answer_refusal(respond, unread=self._body is not None)
 
     def finish(self, *, keep_alive: bool) -> None:
         """The answer is complete: on to the next request, or close."""
@@ -358,7 +360,8 @@ class Downstream(asyncio.Protocol):
         if call is not None and call.answered:
             self.abort()
         else:
-            self._answer_refusal(Respond(error.reason, error.detail), unread=True)
+            route = call.route if call is not None else None
+            self._answer_refusal(Respond(error.reason, error.detail, route=route), unread=True)
 
     # --- answers of our own ---
 
@@ -381,6 +384,7 @@ class Downstream(asyncio.Protocol):
         )
         request_id = request.request_id if request else self._worker.new_request_id()
         fields, body = refusal(respond, request_id)
+        fields += answer_fields(respond, head)
         fields = [*self._worker.date(), *fields, *connection_fields(head, keep_alive=keep_alive)]
         head_method |= head is not None and head.method == b"HEAD"
         self.write(build_answer(respond.status, fields, body, head_method=head_method))

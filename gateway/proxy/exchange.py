@@ -9,7 +9,8 @@ from gateway.errors import Reason, UpstreamError
 from gateway.http1.chunked import LAST_CHUNK, encode_chunk
 from gateway.http1.request import RequestHead
 from gateway.http1.response import ResponseHead
-from gateway.policy.model import Forward
+from gateway.policy.answer_edits import edit_answer
+from gateway.policy.model import Forward, Route
 from gateway.proxy.answers import CONTINUE
 from gateway.proxy.pool import Pool
 from gateway.proxy.roles import Client
@@ -53,6 +54,11 @@ class Exchange:
         self.request_done = not head.fields.has_body
 
     @property
+    def route(self) -> Route:
+        """Whose request it is."""
+        return self._forward.route
+
+    @property
     def max_body_bytes(self) -> int:
         """How long the request's body may be."""
         return self._forward.route.max_body_bytes
@@ -77,7 +83,12 @@ class Exchange:
         head = self._head
         if not self.request_done:  # first, since a service that does not keep up pauses it again
             self._client.resume_reading()
-        connection.begin(self, self._head_bytes(), head_method=head.method == b"HEAD")
+        connection.begin(
+            self,
+            self._head_bytes(),
+            head_method=head.method == b"HEAD",
+            response_timeout_s=self._forward.route.response_timeout_s,
+        )
         if self._pending:
             connection.write(b"".join(self._pending))
             self._pending.clear()
@@ -124,7 +135,7 @@ class Exchange:
     def on_interim(self, response: ResponseHead) -> None:
         """Pass 102 and 103 on; HTTP/1.0 knows none (RFC 9110 section 15.2)."""
         if self._head.minor == 1:
-            self._client.write(response.head + b"\r\n")
+            self._client.write(self._passed_head(response) + b"\r\n")
 
     def on_response(self, response: ResponseHead, piece: bytes, *, done: bool) -> None:
         """Send the answer's head, and what came of its body with it, in one write."""
@@ -135,7 +146,8 @@ class Exchange:
         if done:  # before the write: what it may pause is another exchange's connection by now
             self._connection = None
         client = self._client
-        client.write(b"".join((response.head, framing, b"\r\n", piece)))
+        head = self._passed_head(response) if self._forward.route.edits_answers else response.head
+        client.write(b"".join((head, framing, b"\r\n", piece)))
         if done:
             client.finish(keep_alive=self._keep_alive)
 
@@ -169,6 +181,12 @@ class Exchange:
         self._client.resume_reading()
 
     # --- how ---
+
+    def _passed_head(self, response: ResponseHead) -> bytes:
+        route = self._forward.route
+        if not route.edits_answers:
+            return response.head
+        return edit_answer(route, self._head.fields, response.head)
 
     def _may_repeat(self, connection: UpstreamConnection | None, error: UpstreamError) -> bool:
         """Whether the request can only have met a connection that was already dead."""

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from gateway.errors import Reason, UpstreamError
 from gateway.http1.response import ResponseHead
+from gateway.policy.model import Route
 
 
 class Client(Protocol):
@@ -54,6 +55,11 @@ class Client(Protocol):
 
 class Call(Protocol):
     """What answers a request: an ``Exchange`` or a ``ControlCall``."""
+
+    @property
+    def route(self) -> Route | None:
+        """The route that took the request; None where an own endpoint did."""
+        ...
 
     @property
     def max_body_bytes(self) -> int:

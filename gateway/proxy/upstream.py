@@ -77,8 +77,23 @@ class UpstreamConnection(asyncio.Protocol):
 
     # --- for the exchange and the pool ---
 
-    def begin(self, relay: Relay, head: bytes, *, head_method: bool) -> None:
-        """Write a request's head and answer to *relay* from now on."""
+    def begin(
+        self,
+        relay: Relay,
+        head: bytes,
+        *,
+        head_method: bool,
+        response_timeout_s: float | None = None,
+    ) -> None:
+        """Write a request's head and answer to *relay* from now on.
+
+        Args:
+            relay: Who takes the answer.
+            head: All of it.
+            head_method: Whether it is a HEAD.
+            response_timeout_s: How long the answer's head may take; None is as the upstream says.
+        """
+        self._response_timeout_s = response_timeout_s or self._pool.upstream.response_timeout_s
         self._relay = relay
         self._head_method = head_method
         self._unanswered = True

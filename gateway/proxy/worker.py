@@ -12,6 +12,7 @@ from gateway.policy.model import Snapshot, Upstream
 from gateway.policy.revoked import Revocations
 from gateway.proxy.answers import Fields
 from gateway.proxy.pool import Pool
+from gateway.proxy.rate_limiter import RateLimiter
 from gateway.proxy.sweeper import Sweeper
 
 _PREFIX_BYTES: Final = 6
@@ -44,6 +45,7 @@ class Worker:
         "control",
         "date",
         "on_keys_wanted",
+        "rate_limiter",
         "revocations",
         "snapshot",
         "sweeper",
@@ -68,6 +70,7 @@ class Worker:
         self.revocations = revocations
         self.unattended: set[asyncio.Task[None]] = set()  # of clients that have gone
         self.on_keys_wanted: Callable[[str], None] = _ignore
+        self.rate_limiter = RateLimiter()
         self._pools: dict[str, Pool] = {}
         prefix = secrets.token_hex(_PREFIX_BYTES)  # so that ids of two processes do not meet
         self._id_prefix = prefix.encode() + b"-"

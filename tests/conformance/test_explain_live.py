@@ -31,6 +31,8 @@ def _bearer(**claims: Any) -> str:
     return f"Authorization: Bearer {mint(**claims)}"
 
 
+PREFLIGHT: Final = ("Origin: https://app.test", "Access-Control-Request-Method: PUT")
+
 CASES = [
     *(
         case(f"path-{row.id}", row.target, method=row.method)
@@ -85,6 +87,40 @@ CASES = [
     case("expectation", "/public", "Expect: foo"),
     case("connection-names-host", "/public", "Connection: host"),
     case("nowhere", "/none"),
+    case("address-in", "/loopback", "X-Forwarded-For: 1.1.1.1"),
+    case("address-out", "/elsewhere", _bearer()),
+    case("headers", "/headers", _bearer(), "X-A: 1", "x-b: 2", "X_A: 3", "X-C: 4"),
+    case("rewrite", "/re/7/a/b/?c=d"),
+    case("rewrite-dots", "/re/../a"),
+    case("rewrite-escapes", "/re/a%2fb/c"),
+    case("rate-limit", "/limited", _bearer()),
+    case("rate-limit-anonymous", "/limited"),
+    case("cors", "/cors", _bearer(), "Origin: https://app.test"),
+    case("cors-refused", "/cors", "Origin: https://app.test"),
+    case("preflight", "/cors", *PREFLIGHT, method="OPTIONS"),
+    case("preflight-denied", "/cors", PREFLIGHT[1], "Origin: null", method="OPTIONS"),
+    case("preflight-with-body", "/cors", *PREFLIGHT, "Content-Length: 1", method="OPTIONS"),
+    case("preflight-of-the-service", "/public", *PREFLIGHT, method="OPTIONS"),
+]
+
+# A route for each feature that only some have.
+FEATURED: Final[list[dict[str, Any]]] = [
+    {"path": "/loopback", "upstream": "raw", "auth": "none", "address_allow": ["127.0.0.0/8"]},
+    {"path": "/elsewhere", "upstream": "raw", "address_allow": ["10.0.0.0/8"]},
+    {
+        "path": "/headers",
+        "upstream": "raw",
+        "request_headers": {"set": {"X-A": "set"}, "remove": ["X-B"]},
+        "response_headers": {"set": {"X-Frame-Options": "DENY"}},
+    },
+    {"path": "/re/{id}/**", "upstream": "raw", "auth": "none", "rewrite": "/v2/{id}/x/**"},
+    {
+        "path": "/limited",
+        "upstream": "raw",
+        "auth": "optional",
+        "rate_limit": {"requests": 9, "per": "1h", "key": "sub"},
+    },
+    {"path": "/cors", "upstream": "raw", "cors": {"origins": ["https://app.test"]}},
 ]
 
 
@@ -94,6 +130,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Upstream, i
     folder = tmp_path_factory.mktemp("explained")
     with Upstream() as upstream:
         document = configuration(upstream.port)
+        document["routes"] += FEATURED
         with GatewayProcess(document, folder) as process:
             yield upstream, process.port, str(write_configuration(folder, document))
 
@@ -117,6 +154,8 @@ def test_the_explanation_is_what_happens(
 
     if told["decision"] == "respond":
         assert (answer.status, answer.reason) == (told["status"], told["reason"] or "")
+        for header in told["answer_headers"]:
+            assert answer.header(header["name"].lower().encode()) == [header["value"].encode()]
         assert upstream.byte_count == 0
     elif told["decision"] == "serve":
         assert answer.status in (200, 405)  # the endpoint itself looks at the method

@@ -201,6 +201,22 @@ def test_an_answer_that_does_not_come_is_504(
     assert own_upstream.wait_for_end(0)
 
 
+def test_a_route_has_a_timeout_of_its_own(
+    start_gateway: StartGateway, own_upstream: Upstream
+) -> None:
+    """``timeout`` of a route stands in place of its upstream's ``response_timeout``."""
+    document = configuration(own_upstream.port)
+    route = next(route for route in document["routes"] if route["path"] == "/public/**")
+    route["timeout"] = "200ms"
+    gateway = start_gateway(document)
+    own_upstream.play(await_end)
+    with Wire(gateway.port) as wire:
+        wire.send(GET)
+        response = wire.read_response()
+
+    assert (response.status, response.reason) == (504, "upstream_timeout")
+
+
 def test_a_body_that_stops_is_cut(start_gateway: StartGateway, own_upstream: Upstream) -> None:
     """``idle_timeout``: between two reads of a body; the client sees that it is cut."""
     gateway = start_gateway(configuration(own_upstream.port, upstream={"idle_timeout": "200ms"}))

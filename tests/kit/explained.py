@@ -1,13 +1,18 @@
 """A configuration with a route of each kind, and explanations of requests to it."""
 
+from ipaddress import ip_network
 from typing import Any, Final
 
 from gateway.policy.claim_headers import ClaimHeader, HeaderPlan
+from gateway.policy.cors import Cors
 from gateway.policy.explain import Explanation, explain
-from gateway.policy.model import Auth, Endpoint, Route, Upstream
+from gateway.policy.model import Auth, Endpoint, FieldChanges, Route, Upstream
+from gateway.policy.peers import AddressSet
+from gateway.policy.rate_limits import RateLimit
 from gateway.policy.requirements import Requirement
 from gateway.policy.revoked import NoRevocations, Revocations
-from tests.kit.policy import ACCESS_TOKEN, BEARER, COOKIE, QUERY, request, route, snapshot
+from gateway.policy.rewriting import compile_rewrite
+from tests.kit.policy import ACCESS_TOKEN, BEARER, COOKIE, PEER, QUERY, request, route, snapshot
 from tests.kit.tokens import NOW_S, mint
 
 VALID: Final = mint({"org": {"plan": "pro"}})
@@ -35,6 +40,10 @@ _ADMINS: Final = Requirement(roles=frozenset({"admin"}))
 _BOTH_SCOPES: Final = Requirement(scopes=frozenset({"products:read", "products:write"}))
 _PLANS: Final = Requirement(claims={"org.plan": ("pro", "free"), "org.size": (1,)})
 
+INSIDE: Final = AddressSet([ip_network("10.0.0.0/8"), ip_network("::1")])
+CORS: Final = Cors(origins=frozenset((b"https://app.test",)), headers=(b"Authorization",))
+CHANGES: Final = FieldChanges(frozenset((b"x-a", b"x-b")), (b"X-A: set",))
+
 SNAPSHOT: Final = snapshot(
     _route("list", "/api/products/**", "GET", strip_prefix=b"/api", require=_READERS),
     _route("create", "/api/products", "POST", max_body_bytes=100, require=_ADMINS),
@@ -50,12 +59,26 @@ SNAPSHOT: Final = snapshot(
     ),
     _route("scoped", "/scoped/*", "GET", require=_BOTH_SCOPES),
     _route("planned", "/planned", "GET", require=_PLANS),
+    _route(
+        "inside",
+        "/inside/{id}/**",
+        "GET POST",
+        addresses=INSIDE,
+        cors=CORS,
+        request_changes=CHANGES,
+        rewrite=compile_rewrite("/v2/{id}/**", "/inside/{id}/**"),
+    ),
+    _route(
+        "limited", "/limited", "GET", auth=Auth.OPTIONAL, rate_limit=RateLimit(5, 60, "org.plan")
+    ),
     places=(BEARER, ACCESS_TOKEN),
     methods=frozenset((b"GET", b"HEAD", b"POST", b"OPTIONS", b"DELETE")),
 )
 
 
-def explained(received: bytes, revocations: Revocations | None = None) -> Explanation:
+def explained(
+    received: bytes, revocations: Revocations | None = None, *, peer: str = PEER
+) -> Explanation:
     """Return the explanation of a head at ``NOW_S``."""
-    asked = request(SNAPSHOT, received)
+    asked = request(SNAPSHOT, received, peer=peer)
     return explain(SNAPSHOT, asked, NOW_S, revocations or NoRevocations(), received=received)

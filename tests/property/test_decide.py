@@ -107,7 +107,7 @@ def _essence(decision: Decision) -> tuple[object, ...]:
             claims = decision.token and decision.token.claims
             return decision.endpoint, decision.refused, claims
         case Respond():
-            return decision.reason, decision.status, decision.detail, decision.allow
+            return decision.reason, decision.status, decision.detail, decision.fields
 
 
 @given(st.lists(st.tuples(_HEADS, st.integers(-100, 700)), min_size=1, max_size=5))

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from gateway.config.addresses import (
     Address,
+    ClientNetwork,
     EndpointUrl,
     Listener,
     Listeners,
@@ -22,6 +23,7 @@ TAKEN = [
     (EndpointUrl, "http://[::1]:9000", "[::1]:9000"), (EndpointUrl, "http://a_b:1", "a_b:1"),
     (TrustedNetwork, "10.0.0.0/8", "10.0.0.0/8"), (TrustedNetwork, "10.0.0.1", "10.0.0.1/32"),
     (TrustedNetwork, "2001:DB8::/32", "2001:db8::/32"),
+    (ClientNetwork, "10.0.0.1", "10.0.0.1/32"), (ClientNetwork, "0.0.0.0/0", "0.0.0.0/0"),
 ]  # fmt: skip
 
 REFUSED = [
@@ -50,6 +52,8 @@ REFUSED = [
     (TrustedNetwork, "10.0.0.1/8", "{value} has bits set behind its prefix"),
     (TrustedNetwork, "0.0.0.0/0", "{value} trusts everyone on the Internet"),
     (TrustedNetwork, "::/0", "{value} trusts everyone on the Internet"),
+    (ClientNetwork, "a.test", "{value} is not a network"),
+    (ClientNetwork, "10.0.0.1/8", "{value} has bits set behind its prefix"),
 ]
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from gateway.config.paths import RoutePath, StripPrefix, is_wildcard, split_path
+from gateway.config.paths import RewriteTemplate, RoutePath, StripPrefix, is_wildcard, split_path
 from gateway.http1.target import parse_target
 
 SPLIT = [
@@ -55,6 +55,23 @@ REFUSED = [
         None,
     ),
     (RoutePath, "/%FF", "the path can never match: the path's escapes are not UTF-8", None),
+    (RewriteTemplate, "v2", "the path does not begin with '/'", "write it as /v2/{id}/items"),
+    (RewriteTemplate, "/*", "* says not which segment is meant", None),
+    (RewriteTemplate, "/**/a", "** stands before the end of the path", "write it last"),
+    (RewriteTemplate, "/{a}.json", "the segment '{a}.json' is partly a wildcard", None),
+    (RewriteTemplate, "/a?b", "the path has a query or a fragment", None),
+    (
+        RewriteTemplate,
+        "//evil",
+        "services could misread it: the path has an empty or a dot segment",
+        "write the path that they see",
+    ),
+    (
+        RewriteTemplate,
+        "/v2/../{id}",
+        "services could misread it: the path has an empty or a dot segment",
+        None,
+    ),
     (StripPrefix, "api", "{value} is not a prefix of whole segments", "write it as /api"),
     (StripPrefix, "/api/", "{value} is not a prefix of whole segments", "write it as /api"),
     (StripPrefix, "/", "{value} is not a prefix of whole segments", "write it as /api"),

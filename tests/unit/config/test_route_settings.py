@@ -43,9 +43,10 @@ FAULTS = [
     ),
     pytest.param(
         "  is_protected: true",
-        "f:8: routes[0]: unknown key 'is_protected' -> known keys: auth, claim_headers, "
-        "credentials, forward_credential, hosts, max_body, methods, name, path, require, "
-        "strip_prefix, upstream",
+        "f:8: routes[0]: unknown key 'is_protected' -> known keys: address_allow, auth, "
+        "claim_headers, cors, credentials, forward_credential, hosts, max_body, methods, name, "
+        "path, rate_limit, request_headers, require, response_headers, rewrite, strip_prefix, "
+        "timeout, upstream",
         id="typo-that-would-open",
     ),
     pytest.param(

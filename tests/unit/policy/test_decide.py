@@ -1,20 +1,24 @@
 """The decision, one table per step; the first refusal ends it."""
 
 from dataclasses import replace
+from ipaddress import ip_network
 
 import pytest
 
 from gateway.errors import Reason
+from gateway.policy.cors import Cors
 from gateway.policy.decide import decide, find_judge
 from gateway.policy.model import (
     Auth,
     ControlEndpoint,
     Forward,
+    Preflight,
     Respond,
     Route,
     Serve,
     Snapshot,
 )
+from gateway.policy.peers import AddressSet
 from gateway.policy.requirements import Requirement
 from gateway.policy.revoked import NoRevocations
 from gateway.policy.tokens import Issuer, TokenVerifier
@@ -37,6 +41,7 @@ def known() -> Snapshot:
         route("/admin/**", require=ADMIN),
         route("/get", methods=frozenset((b"GET",))),
         route("/small", max_body_bytes=5),
+        route("/inside", addresses=AddressSet([ip_network("10.0.0.0/8")])),
         methods=frozenset((b"GET", b"HEAD", b"POST", b"OPTIONS")),
     )
 
@@ -66,6 +71,8 @@ def known() -> Snapshot:
         pytest.param(
             "/small", [GOOD, b"Transfer-Encoding: chunked"], "POST", None, id="length-unknown"
         ),
+        pytest.param("/inside", [GOOD], "GET", "address_denied", id="address"),
+        pytest.param("/inside", [EXPIRED], "GET", "address_denied", id="address-first"),
         pytest.param(
             "/p", [bearer(mint({"sub": "a\r\nb"}))], "GET", "claim_mismatch", id="unfit-claim"
         ),
@@ -74,11 +81,23 @@ def known() -> Snapshot:
 def test_a_request_is_forwarded_or_refused_for_one_reason(
     known: Snapshot, target: str, lines: list[bytes], method: str, reason: str | None
 ) -> None:
-    """DESIGN.md section 2: route, credential, token, requirements, size, head."""
+    """DESIGN.md section 2: route, address, credential, token, requirements, size, head."""
     decision = answer(known, head(target, *lines, method=method))
 
     assert reason == reason_of(decision)
     assert isinstance(decision, Respond if reason else Forward)
+
+
+@pytest.mark.parametrize(
+    ("peer", "reason"),
+    [("10.1.2.3", None), ("::ffff:10.1.2.3", None), ("11.1.2.3", "address_denied"),
+     ("", "address_denied")],
+)  # fmt: skip
+def test_a_route_may_take_some_addresses_only(
+    known: Snapshot, peer: str, reason: str | None
+) -> None:
+    """THREATS.md IP-04; and an address that is not known is none of them."""
+    assert reason == reason_of(answer(known, head("/inside", GOOD), peer=peer))
 
 
 def test_a_refusal_names_the_route_and_what_is_allowed(known: Snapshot) -> None:
@@ -89,7 +108,7 @@ def test_a_refusal_names_the_route_and_what_is_allowed(known: Snapshot) -> None:
 
     refusal = answer(known, head("/get", method="POST"))
     assert isinstance(refusal, Respond)
-    assert refusal.allow == (b"GET", b"HEAD")
+    assert refusal.fields == ((b"Allow", b"GET, HEAD"),)
 
 
 def test_options_of_the_gateway_itself_is_answered_here(known: Snapshot) -> None:
@@ -165,6 +184,8 @@ def test_an_own_path_is_matched_exactly(target: str, expected: str) -> None:
             assert expected == judge.name
         case Respond():
             assert expected == judge.reason
+        case Preflight():
+            pytest.fail("no route has CORS")
 
 
 @pytest.mark.parametrize(
@@ -314,3 +335,58 @@ def test_a_token_is_asked_for_the_time_of_the_request(known: Snapshot) -> None:
     none = NoRevocations()
     assert reason_of(decide(known, asked, NOW_S, none)) is None
     assert reason_of(decide(known, asked, NOW_S + 3600, none)) is Reason.TOKEN_EXPIRED
+
+
+ASKS = (b"Origin: https://app.test", b"Access-Control-Request-Method: PUT")
+APP = Cors(origins=frozenset((b"https://app.test",)))
+BROWSED = snapshot(
+    route("/p", name="put", methods=frozenset((b"PUT",)), cors=APP),
+    route("/p", name="get", methods=frozenset((b"GET",))),
+    route("/p", name="rest", cors=Cors(any_origin=True)),
+    route("/get", methods=frozenset((b"GET",)), cors=APP),
+    route("/inside", addresses=AddressSet([ip_network("10.0.0.0/8")]), cors=APP),
+    route("/own", auth=Auth.NONE),
+)
+
+
+@pytest.mark.parametrize(
+    ("target", "asked", "expected"),
+    [
+        pytest.param("/p", b"PUT", "put", id="named"),
+        pytest.param("/p", b"DELETE", "rest", id="any-method"),
+        pytest.param("/p", b"GET", "credential_missing", id="route-without-cors"),
+        pytest.param("/p", b"HEAD", "credential_missing", id="HEAD-follows-GET"),
+        pytest.param("/p", b"BREW", "credential_missing", id="unknown-method"),
+        pytest.param("/get", b"HEAD", "/get", id="HEAD"),
+        pytest.param("/get", b"PUT", "method_not_allowed", id="method-that-is-not-taken"),
+        pytest.param("/inside", b"PUT", "address_denied", id="address-first"),
+        pytest.param("/own", b"PUT", "forward", id="the-services-own-affair"),
+        pytest.param("/nowhere", b"PUT", "route_not_found", id="nowhere"),
+        pytest.param("/whoami", b"GET", "credential_missing", id="own-endpoint"),
+    ],
+)
+def test_a_preflight_is_answered_for_the_route_of_the_method_it_asks_for(
+    target: str, asked: bytes, expected: str
+) -> None:
+    """Before any credential; where that route has no CORS it is a request like any other."""
+    lines = (ASKS[0], b"Access-Control-Request-Method: " + asked)
+    decision = answer(BROWSED, head(target, *lines, method="OPTIONS"))
+
+    match decision:
+        case Respond(reason=None):
+            assert decision.status == 204
+            assert decision.route is not None
+            assert expected == decision.route.name
+            assert b"Access-Control-Allow-Origin" in dict(decision.fields)
+        case Respond():
+            assert expected == decision.reason
+        case _:
+            assert expected == "forward"
+
+
+def test_a_plain_options_is_authenticated() -> None:
+    """THREATS.md PATH-28."""
+    decision = answer(BROWSED, head("/get", ASKS[0], method="OPTIONS"))
+    assert reason_of(decision) is Reason.METHOD_NOT_ALLOWED
+    decision = answer(BROWSED, head("/p", ASKS[0], method="OPTIONS"))
+    assert reason_of(decision) is Reason.CREDENTIAL_MISSING

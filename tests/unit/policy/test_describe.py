@@ -1,10 +1,15 @@
 """A route as JSON."""
 
 import json
+from ipaddress import ip_network
 
-from gateway.policy.describe import describe_requirement, describe_route
-from gateway.policy.model import Auth, Endpoint, Upstream
+from gateway.policy.cors import Cors
+from gateway.policy.describe import describe_cors, describe_requirement, describe_route
+from gateway.policy.model import Auth, Endpoint, FieldChanges, Upstream
+from gateway.policy.peers import AddressSet
+from gateway.policy.rate_limits import RateLimit
 from gateway.policy.requirements import Requirement
+from gateway.policy.rewriting import compile_rewrite
 from tests.kit.policy import ACCESS_TOKEN, BEARER, COOKIE, QUERY, route
 
 
@@ -40,6 +45,38 @@ def test_a_route_is_described_whole() -> None:
         "max_body_bytes": 7,
         "claim_headers": {"X-User": "sub", "X-User-Email": "email", "X-User-Roles": "roles"},
     }
+    assert json.loads(json.dumps(described)) == described
+
+
+def test_a_feature_is_told_of_where_a_route_has_it() -> None:
+    """What a route has not is left out."""
+    described = describe_route(
+        route(
+            "/x",
+            addresses=AddressSet([ip_network("10.0.0.0/8")]),
+            cors=Cors(origins=frozenset((b"https://b", b"https://a")), headers=(b"X-A",)),
+            rate_limit=RateLimit(5, 60, "sub"),
+            rewrite=compile_rewrite("/y", "/x"),
+            response_timeout_s=1.5,
+            request_changes=FieldChanges(frozenset((b"x-a", b"x-b")), (b"X-A: secret",)),
+            answer_changes=FieldChanges(frozenset((b"server",))),
+        )
+    )
+
+    assert described["address_allow"] == ["10.0.0.0/8"]
+    assert described["cors"] == {
+        "origins": ["https://a", "https://b"],
+        "methods": [],
+        "headers": ["X-A"],
+        "expose_headers": [],
+        "credentials": False,
+        "max_age_s": 600,
+    }
+    assert (described["rewrite"], described["response_timeout_s"]) == ("/y", 1.5)
+    assert described["rate_limit"] == {"requests": 5, "per_s": 60, "key": "sub"}
+    assert described["request_headers"] == {"set": ["X-A"], "remove": ["x-b"]}
+    assert described["response_headers"] == {"set": [], "remove": ["server"]}
+    assert describe_cors(Cors(any_origin=True))["origins"] == ["*"]
     assert json.loads(json.dumps(described)) == described
 
 

@@ -12,7 +12,7 @@ from gateway.policy.explain import explain_malformed
 from gateway.policy.model import Decision, Forward, Respond, Serve
 from gateway.policy.revoked import NoRevocations, Revocations
 from tests.kit.explained import SNAPSHOT, VALID, explained
-from tests.kit.policy import Told, head, request
+from tests.kit.policy import PEER, Told, head, request
 from tests.kit.tokens import NOW_S, mint
 
 
@@ -26,8 +26,8 @@ def same(one: Decision, other: Decision) -> bool:
         case Serve(), Serve():
             return (one.endpoint, one.refused) == (other.endpoint, other.refused)
         case Respond(), Respond():
-            return (one.reason, one.status, one.detail, one.allow) == (
-                other.reason, other.status, other.detail, other.allow,
+            return (one.reason, one.status, one.detail, one.fields) == (
+                other.reason, other.status, other.detail, other.fields,
             )  # fmt: skip
         case _:
             return False
@@ -38,7 +38,7 @@ def same(one: Decision, other: Decision) -> bool:
     path=st.sampled_from(
         ["/api/products", "/api/products/7", "/api/product%73", "/public", "/maybe", "/x",
          "/scoped/1", "/scoped", "/planned", "/whoami", "/authenticate", "/", "/logout",
-         "/sessions/7", "/sessions/7/x", "/%73essions", "/whoami/"]
+         "/sessions/7", "/sessions/7/x", "/%73essions", "/whoami/", "/inside/7/x", "/limited"]
     ),
     host=st.sampled_from(["gw.test", "api.example.com", "API.example.com:80"]),
     token=st.sampled_from(
@@ -48,6 +48,8 @@ def same(one: Decision, other: Decision) -> bool:
     where=st.lists(st.sampled_from(["bearer", "raw", "query", "cookie", "basic"]), max_size=2),
     length=st.sampled_from([None, 0, 11, 1000]),
     revocations=st.sampled_from([NoRevocations(), Told("gone"), Told("gone", stale=True)]),
+    peer=st.sampled_from([PEER, "10.0.0.1"]),
+    origin=st.sampled_from([None, b"https://app.test", b"https://other.test"]),
 )  # fmt: skip
 @settings(max_examples=300, deadline=None)
 def test_explain_agrees_with_decide(
@@ -59,6 +61,8 @@ def test_explain_agrees_with_decide(
     where: list[str],
     length: int | None,
     revocations: Revocations,
+    peer: str,
+    origin: bytes | None,
 ) -> None:
     """Whatever the request: one decision, one story, and no token in it."""
     fields = []
@@ -77,9 +81,11 @@ def test_explain_agrees_with_decide(
             )
     if length is not None:
         fields.append(b"Content-Length: %d" % length)
+    if origin is not None:
+        fields += [b"Origin: " + origin, b"Access-Control-Request-Method: POST"]
     received = head(path, *fields, method=method, host=host)
-    explanation = explained(received, revocations)
-    decision = decide(SNAPSHOT, request(SNAPSHOT, received), NOW_S, revocations)
+    explanation = explained(received, revocations, peer=peer)
+    decision = decide(SNAPSHOT, request(SNAPSHOT, received, peer=peer), NOW_S, revocations)
 
     assert same(decision, explanation.decision)
     refused = [check.reason for check in explanation.checks if not check.passed]
@@ -114,3 +120,27 @@ def test_a_malformed_head_is_a_refusal_too() -> None:
     assert isinstance(explanation.decision, Respond)
     assert explanation.decision.reason is Reason.AMBIGUOUS_PATH
     assert explanation.as_dict()["target"] == "/a//b?access_token=<redacted>"
+
+
+PREFLIGHT = head(
+    "/inside/7",
+    b"Origin: https://app.test",
+    b"Access-Control-Request-Method: POST",
+    method="OPTIONS",
+)
+
+
+def test_a_preflight_is_told_of_with_its_answer() -> None:
+    """The route is the one that takes the method asked for; the answer is the gateway's."""
+    explanation = explained(PREFLIGHT, peer="10.0.0.1")
+    told = explanation.as_dict()
+
+    assert (told["decision"], told["status"], told["route"]) == ("respond", 204, "inside")
+    assert [c.name for c in explanation.checks] == ["route", "address", "origin", "preflight"]
+    assert {h["name"]: h["value"] for h in told["answer_headers"]} == {
+        "Access-Control-Allow-Origin": "https://app.test",
+        "Access-Control-Allow-Methods": "POST",
+        "Access-Control-Allow-Headers": "Authorization",
+        "Access-Control-Max-Age": "600",
+        "Vary": "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
+    }

@@ -8,10 +8,11 @@ import pytest
 from gateway.policy.claim_headers import UnfitClaimError
 from gateway.policy.credentials import find_presented
 from gateway.policy.decide import decide
-from gateway.policy.forwarding import plan_forward
-from gateway.policy.model import Auth, Endpoint, Forward, Upstream
+from gateway.policy.forwarding import client_of, plan_forward
+from gateway.policy.model import Auth, Endpoint, FieldChanges, Forward, Upstream
 from gateway.policy.peers import TrustedProxies
 from gateway.policy.revoked import NoRevocations
+from gateway.policy.rewriting import compile_rewrite
 from gateway.policy.tokens import VerifiedToken
 from tests.kit.policy import (
     COOKIE,
@@ -183,3 +184,40 @@ def test_what_is_remembered_of_fields_is_bounded() -> None:
         answer(known, head(f"/r{number}"))
 
     assert len(request(known, head("/r0")).head.fields.derived) <= 32
+
+
+@pytest.mark.parametrize(
+    ("peer", "client"),
+    [(PEER, "6.6.6.6"), ("11.0.0.1", "11.0.0.1"), ("", "")],
+)
+def test_the_client_is_who_a_trusted_proxy_says(peer: str, client: str) -> None:
+    """THREATS.md IP-01 to IP-03: of the chain the right-most that is no proxy of ours."""
+    known = snapshot(route("/a"), **TRUSTED)
+    chain = (b"X-Forwarded-For: 127.0.0.1", b"X-Forwarded-For: 6.6.6.6")
+
+    assert client_of(known, request(known, head("/a", *chain), peer=peer)) == client
+
+
+def test_a_route_changes_the_clients_fields_and_never_identity() -> None:
+    """R11: the client's fields, the route's changes, forwarding, identity, in this order."""
+    changed = route(
+        "/a",
+        request_changes=FieldChanges(frozenset((b"x-a", b"x-b")), (b"X-A: set",)),
+    )
+    decision = answer(
+        snapshot(changed),
+        head("/a", b"X-A: 1", b"x-b: 2", b"X-C: 3", b"X-User: root", bearer(TOKEN)),
+    )
+
+    names = [name for name, _ in fields_of(decision)]
+    assert names[:3] == [b"host", b"x-c", b"x-a"]
+    assert names.index(b"x-forwarded-for") < names.index(b"x-user")
+    assert values_of(decision, "X-A") == [b"set"]
+    assert values_of(decision, "X-User") == [b"alice"]
+
+
+def test_a_rewritten_path_keeps_the_query() -> None:
+    """Only the path is made anew."""
+    rewrite = compile_rewrite("/v2/**", "/a/**")
+
+    assert _line("/a/b/?c=/d", rewrite=rewrite) == b"GET /v2/b/?c=/d HTTP/1.1\r\n"

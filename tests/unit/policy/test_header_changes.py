@@ -81,3 +81,15 @@ def test_every_endpoint_has_its_url_and_host() -> None:
 def test_secrets_are_redacted(name: bytes, value: bytes, shown: str) -> None:
     """A field that may hold a secret does not show it, whether or not a route looks there."""
     assert shown == Redactor.of(SNAPSHOT, [b"tok", b""]).field_value(name, value)
+
+
+def test_a_route_that_changes_headers_is_named_as_the_reason() -> None:
+    """What it sets is among what is added."""
+    lines = (b"x-b: 1", b"X-C: 2", b"X-A: 3")
+    explanation = explained(head("/inside/7", bearer(VALID), *lines), peer="10.0.0.1")
+
+    assert {h.name: h.why for h in explanation.removed if h.name.lower().startswith("x-")} == {
+        "x-b": "the route removes or replaces it",
+        "X-A": "the route removes or replaces it",
+    }
+    assert ("X-A", "set") in [(h.name, h.value) for h in explanation.added]

@@ -3,13 +3,16 @@
 import pytest
 
 from gateway.errors import REASONS, Reason
+from gateway.policy.cors import Cors
 from gateway.policy.model import (
     CONTROL_ENDPOINTS,
     ControlEndpoint,
     CredentialPlace,
     Endpoint,
+    FieldChanges,
     Forward,
     PlaceKind,
+    Preflight,
     Respond,
     Serve,
     build_control_router,
@@ -120,3 +123,23 @@ def test_the_three_kinds_of_decision_carry_what_acts_on_them() -> None:
     assert forward.names_host
     assert isinstance(serve, Serve)
     assert (serve.endpoint.path, serve.refused) == ("/whoami", None)
+
+
+def test_a_snapshot_knows_whether_it_answers_preflights() -> None:
+    """So that without CORS no request is looked at for one."""
+    cors = Cors(any_origin=True)
+    browsed = route("/b", cors=cors)
+
+    assert not snapshot(route("/a")).answers_preflights
+    assert snapshot(route("/a"), browsed).answers_preflights
+    assert Preflight(browsed, cors, b"GET").route is browsed
+
+
+def test_field_changes_know_every_spelling() -> None:
+    """R11: removed by rule, then set."""
+    changes = FieldChanges(frozenset((b"x-a", b"x-b")), (b"X-A: new",))
+
+    assert changes.apply([b"x-a: 1", b"X_B: 2", b"X-Ab: 3", b"X.a: 4"]) == [
+        b"X-Ab: 3",
+        b"X-A: new",
+    ]

@@ -191,3 +191,63 @@ def test_the_size_is_told_in_bytes(received: bytes, detail: str) -> None:
     details = {check.name: check.detail for check in explained(received).checks}
 
     assert detail == details["body size"]
+
+
+@pytest.mark.parametrize(
+    ("peer", "check"),
+    [
+        ("10.0.0.7", ("address", None, "10.0.0.7; let in: 10.0.0.0/8, ::1/128")),
+        (
+            "11.0.0.7",
+            ("address", Reason.ADDRESS_DENIED, "11.0.0.7; let in: 10.0.0.0/8, ::1/128"),
+        ),
+        ("", ("address", Reason.ADDRESS_DENIED, "unknown; let in: 10.0.0.0/8, ::1/128")),
+    ],
+)
+def test_the_address_is_looked_at_before_the_credential(
+    peer: str, check: tuple[str, Reason | None, str]
+) -> None:
+    """A stranger is told nothing about a credential; an operator sees what was compared."""
+    found = explained(head("/inside/7/x"), peer=peer).checks[1]
+
+    assert (found.name, found.reason, found.detail) == check
+
+
+@pytest.mark.parametrize(
+    ("lines", "detail"),
+    [
+        ([], "none: no page of another origin asks"),
+        ([b"Origin: https://APP.test"], "https://APP.test may read the answer"),
+        ([b"Origin: https://other.test"], "https://other.test may not read the answer"),
+    ],
+)
+def test_the_page_is_told_of(lines: list[bytes], detail: str) -> None:
+    """Whether it may read the answer; the request goes on either way."""
+    checks = explained(head("/inside/7", bearer(VALID), *lines), peer="10.0.0.1").checks
+
+    assert {check.name: check.detail for check in checks}["origin"] == detail
+    assert all(check.passed for check in checks)
+
+
+def test_a_preflight_is_asked_for_no_credential() -> None:
+    """It ends with the answer of the gateway."""
+    asks = (b"Origin: https://app.test", b"Access-Control-Request-Method: GET")
+    checks = explained(head("/inside/7", *asks, method="OPTIONS"), peer="10.0.0.1").checks
+
+    assert [check.name for check in checks] == ["route", "address", "origin", "preflight"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "by"),
+    [
+        ([bearer(VALID)], "org.plan"),
+        ([bearer(mint())], "address, since there is no org.plan"),
+        ([], "address, since there is no org.plan"),
+    ],
+)
+def test_a_rate_limit_is_told_of_and_not_counted(lines: list[bytes], by: str) -> None:
+    """What the live gateway may refuse besides."""
+    check = explained(head("/limited", *lines)).checks[-1]
+
+    assert (check.name, check.passed) == ("rate limit", True)
+    assert check.detail == f"5 per 60 s and worker by {by}; not counted here"

@@ -22,6 +22,8 @@ def test_each_other_route_says_why_it_was_not_taken() -> None:
         "maybe": "path: segment 1 is api, not maybe",
         "scoped": "path: segment 1 is api, not scoped",
         "planned": "path: segment 1 is api, not planned",
+        "inside": "path: segment 1 is api, not inside",
+        "limited": "path: segment 1 is api, not limited",
     }
 
 

@@ -10,6 +10,7 @@ from tests.kit.policy import head, route, snapshot
 from tests.kit.transport import Client, FakeTransport
 
 OPEN = route("/open", auth=Auth.NONE)
+HASTY = route("/hasty", auth=Auth.NONE, response_timeout_s=1.5)
 SERVICE = OPEN.upstream
 POST = head("/open", b"Content-Length: 4", method="POST")
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"
@@ -21,7 +22,7 @@ def run(test: Test) -> None:
     """Run a test inside a loop: a client, and one idle connection to the service."""
 
     async def main() -> None:
-        client = Client(snapshot(OPEN))
+        client = Client(snapshot(OPEN, HASTY))
         await test(client, *client.connect_upstream(SERVICE))
 
     asyncio.run(main())
@@ -117,3 +118,15 @@ class _Holder:
 
     def on_lease_failed(self, _: Exception) -> None:
         """Not called either."""
+
+
+def test_a_route_may_have_less_patience_than_its_upstream() -> None:
+    """``timeout`` of a route counts for its requests alone, whoever had the connection before."""
+
+    async def test(client: Client, connection: UpstreamConnection, _: FakeTransport) -> None:
+        for target, timeout_s in (("/hasty", 1.5), ("/open", SERVICE.response_timeout_s)):
+            client.protocol.data_received(head(target))
+            assert remaining_s(client, connection) == timeout_s
+            connection.data_received(ANSWER + b"done")
+
+    run(test)
