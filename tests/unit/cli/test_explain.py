@@ -180,3 +180,16 @@ def test_a_token_is_verified_with_the_keys_of_the_store(
     assert "token_" in result.stdout
     assert "note: no token can verify: there is no signing key yet" in result.stdout
     assert not (tmp_path / "var" / "gateway.db").exists()
+
+
+def test_the_answer_to_a_preflight_is_shown(tmp_path: Path) -> None:
+    """What the page is permitted stands under a heading of its own."""
+    document = configuration(9)
+    document["routes"][0]["cors"] = {"origins": ["https://app.test"]}
+    file = str(write_configuration(tmp_path, document))
+    fields = ("-H", "Origin: https://app.test", "-H", "Access-Control-Request-Method: PUT")
+    said = invoke("explain", "OPTIONS", "/p", *fields, "--config", file).stdout
+
+    assert "answer headers\n  Access-Control-Allow-Origin: https://app.test\n" in said
+    assert "status    204" in said
+    assert "https://app.test may read the answer" in said
