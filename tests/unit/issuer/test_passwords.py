@@ -1,9 +1,12 @@
 """Passwords are checked with equal work, beside the loop, in a bounded queue."""
 
 import asyncio
+import os
+import sys
+import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import argon2
 import pytest
@@ -11,6 +14,7 @@ from argon2.exceptions import HashingError
 
 from gateway.issuer.passwords import (
     MAX_PASSWORD_BYTES,
+    NICENESS,
     PasswordCheck,
     PasswordChecker,
     PasswordsBusyError,
@@ -321,3 +325,24 @@ def test_a_closed_checker_keeps_no_room() -> None:
     for _ in range(3):
         with pytest.raises(RuntimeError):
             asyncio.run(checker.verify(CANARY, None))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")
+def test_hashing_gives_way_to_everybody_else() -> None:
+    """THREATS AUTH-09: fifty logins at once may not take the core from those who are proxied."""
+    seen: list[int] = []
+
+    class Telling(CountingHasher):
+        """Tells the priority of the thread that it runs in."""
+
+        def verify(self, password_hash: str, password: str, /) -> Literal[True]:
+            seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+            return super().verify(password_hash, password)
+
+    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    checker = PasswordChecker(Telling())
+    asyncio.run(checker.verify("x", None))
+    checker.close()
+
+    assert seen == [max(before, NICENESS)]
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before
