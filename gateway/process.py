@@ -51,6 +51,7 @@ from gateway.policy.routing import Router
 from gateway.proxy.answers import Fields
 from gateway.proxy.downstream import Downstream
 from gateway.proxy.sweeper import Sweeper
+from gateway.proxy.watch import watch_upstreams
 from gateway.proxy.worker import Worker
 from gateway.store.engine import Store, StoreLimits
 from gateway.store.faults import StoreUnavailableError
@@ -248,7 +249,11 @@ class _Parts:
         """Return the coroutines that run as long as the worker does."""
         plan, store, table = self._plan, self._desk.store, self._table
         sync = StoreSync(store, table, self._desk.keeper, self.use_ring, clock=_clock)
-        duties: list[Any] = [sync.run(), keep_store_tidy(store, _clock)]
+        duties: list[Any] = [
+            sync.run(),
+            keep_store_tidy(store, _clock),
+            watch_upstreams(self.worker),
+        ]
         if plan.parent_pid is None:
             duties.append(keep_table_tidy(table, _clock))  # else the parent does
         else:

@@ -12,6 +12,7 @@ from gateway.policy.problem import challenge_for, problem_body
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _NO_CONTENT: Final = 204
 RETRY_AFTER_S: Final = 1  # an overload of connections passes within a second or is no overload
+_PASSING: Final = (Reason.UPSTREAM_OVERLOADED, Reason.NO_HEALTHY_ENDPOINT)
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -55,6 +56,6 @@ def refusal(respond: Respond, request_id: bytes) -> tuple[Fields, bytes]:
         fields.append((b"WWW-Authenticate", challenge.encode("ascii")))
     if reason is Reason.METHOD_NOT_ALLOWED:
         fields.append((b"Allow", b", ".join(respond.allow)))
-    if reason is Reason.UPSTREAM_OVERLOADED:
+    if reason in _PASSING:
         fields.append((b"Retry-After", b"%d" % RETRY_AFTER_S))
     return fields, problem_body(reason, respond.detail, request_id.decode("ascii"))

@@ -40,6 +40,8 @@ def dispatch(
     decision = decide_or_refuse(decide, snapshot, request, worker.clock(), worker.revocations)
     if isinstance(decision, Forward):
         pool = worker.pool_for(decision.route.upstream)
+        if pool is None:
+            return Respond(Reason.NO_HEALTHY_ENDPOINT, route=decision.route)
         return Exchange(client, request.head, decision, pool)
     if isinstance(decision, Serve):
         if (request.head.fields.content_length or 0) > MAX_BODY_BYTES:
