@@ -66,11 +66,12 @@ def _better_of_two(candidates: Sequence[C], draw: Callable[[int], int]) -> C:
 
 def _draw_one(candidates: Sequence[C], draw: Callable[[int], int]) -> C:
     drawn = draw(sum(each.weight for each in candidates))
-    for each in candidates:
+    *others, last = candidates
+    for each in others:
         drawn -= each.weight
         if drawn < 0:
             return each
-    return candidates[-1]
+    return last
 
 
 class RetryBudget:

@@ -1,13 +1,17 @@
 """Whatever the weights: everyone gets its share, and nobody who is out gets anything."""
 
+import asyncio
 import random
 from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.policy.model import Balance
+from gateway.errors import Reason, UpstreamError
+from gateway.policy.model import Balance, Endpoint, HealthCheck, Limits, Upstream
 from gateway.proxy.balance import choose
+from gateway.proxy.endpoints import Endpoints
+from gateway.proxy.sweeper import Sweeper
 from tests.unit.proxy.test_balance import One
 
 WEIGHTS = st.lists(st.integers(1, 20), min_size=1, max_size=8)
@@ -62,3 +66,42 @@ def test_the_least_busy_has_the_least(loads: list[int]) -> None:
 
     assert chosen is not None
     assert chosen.busy_count == min(loads)
+
+
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from(("fail", "answer", "check", "wait")), st.integers(0, 9), st.booleans()
+    )
+)
+CHECK = HealthCheck(path="/up", unhealthy_after=1, healthy_after=1)
+
+
+@given(count=st.integers(1, 6), balance=st.sampled_from(Balance), events=EVENTS)
+def test_requests_go_somewhere_as_long_as_one_passes_its_checks(
+    count: int, balance: Balance, events: list[tuple[str, int, bool]]
+) -> None:
+    """Whatever happens: failed requests alone never leave less than half, nor nobody at all."""
+
+    async def main() -> None:
+        sweeper = Sweeper()
+        addresses = tuple(Endpoint("127.0.0.1", 9000 + index) for index in range(count))
+        upstream = Upstream(name="a", endpoints=addresses, balance=balance, health=CHECK)
+        endpoints = Endpoints(upstream, Limits(), sweeper)
+        for event, which, good in events:
+            pool = endpoints.pools[which % count]
+            if event == "fail":
+                for _ in range(5):
+                    endpoints.on_failure(pool, UpstreamError(Reason.UPSTREAM_UNREACHABLE))
+            elif event == "answer":
+                endpoints.on_answer(pool, 200)
+            elif event == "check":
+                pool.standing.on_check(CHECK, passed=good)
+            else:
+                sweeper.now_s += which * 3
+            chosen = endpoints.choose()
+            fit = [each for each in endpoints.pools if each.standing.fit]
+
+            assert chosen in fit if fit else chosen is None
+            assert sum(each.standing.is_ejected for each in endpoints.pools) <= count // 2
+
+    asyncio.run(main())
