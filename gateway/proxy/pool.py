@@ -201,8 +201,7 @@ class Pool:
         except (OSError, UnicodeError):  # the latter from a name that DNS cannot encode
             self._on_connect_failed(UpstreamError(Reason.UPSTREAM_UNREACHABLE))
         else:
-            self._attempts_count -= 1
-            self.release(connection)
+            self._on_connected(connection)
 
     async def _connect_somewhere(self) -> UpstreamConnection:
         """Connect to the next of the addresses, or to those after it where it refuses."""
@@ -218,8 +217,16 @@ class Pool:
         _, connection = await asyncio.get_running_loop().create_connection(
             lambda: UpstreamConnection(self), host, self.endpoint.port
         )
-        self._connections.add(connection)
         return connection
+
+    def _on_connected(self, connection: UpstreamConnection) -> None:
+        if connection.transport.is_closing():  # the service has ended it before we come to know
+            self._open_count += 1  # counted out on its own, here or soon
+            self._on_connect_failed(UpstreamError(Reason.UPSTREAM_UNREACHABLE))
+            return
+        self._attempts_count -= 1
+        self._connections.add(connection)
+        self.release(connection)
 
     def _on_connect_failed(self, error: UpstreamError) -> None:
         self._open_count -= 1

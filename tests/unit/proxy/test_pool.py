@@ -4,9 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from gateway.errors import UpstreamError
+import pytest
+
+from gateway.errors import Reason, UpstreamError
 from gateway.proxy.pool import Pool
 from gateway.proxy.upstream import UpstreamConnection
+from tests.kit.transport import FakeTransport
 from tests.unit.proxy.services import pool_to, serving
 
 Test = Callable[[Pool], Awaitable[None]]
@@ -132,3 +135,33 @@ def test_a_pool_that_retires_serves_its_queue() -> None:
         assert await holder.given is used
 
     run(test, max_connections=1)
+
+
+class Hasty(asyncio.SelectorEventLoop):
+    """Connects to a service that ends each connection at once, before the pool comes to know."""
+
+    async def create_connection(  # type: ignore[override]
+        self, factory: Callable[[], UpstreamConnection], _host: str, _port: int
+    ) -> tuple[FakeTransport, UpstreamConnection]:
+        """Return a connection that is lost already."""
+        connection, transport = factory(), FakeTransport()
+        connection.connection_made(transport)
+        transport.close()
+        connection.connection_lost(None)
+        return transport, connection
+
+
+def test_a_connection_that_is_lost_at_once_is_none() -> None:
+    """It would swallow a request: nobody is told a second time that it is lost."""
+
+    async def main() -> None:
+        pool = pool_to(1)
+        with pytest.raises(UpstreamError) as caught:
+            await lease(pool)
+
+        assert caught.value.reason is Reason.UPSTREAM_UNREACHABLE
+        assert (pool.busy_count, pool._open_count, pool._attempts_count) == (0, 0, 0)
+        assert pool._connections == set()
+
+    with asyncio.Runner(loop_factory=Hasty) as runner:
+        runner.run(main())
