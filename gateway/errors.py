@@ -75,6 +75,7 @@ class Reason(StrEnum):
     UPSTREAM_PROTOCOL = "upstream_protocol"
     UPSTREAM_OVERLOADED = "upstream_overloaded"
     KEYS_UNAVAILABLE = "keys_unavailable"
+    NO_HEALTHY_ENDPOINT = "no_healthy_endpoint"
     STORE_UNAVAILABLE = "store_unavailable"
     DRAINING = "draining"
     UPSTREAM_TIMEOUT = "upstream_timeout"
@@ -140,6 +141,7 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.UPSTREAM_PROTOCOL: ReasonInfo(502, "The service did not answer in valid HTTP."),
     Reason.UPSTREAM_OVERLOADED: ReasonInfo(503, "The service has no free connection."),
     Reason.KEYS_UNAVAILABLE: ReasonInfo(503, "The keys of the token's issuer are not known yet."),
+    Reason.NO_HEALTHY_ENDPOINT: ReasonInfo(503, "No endpoint of the service is healthy."),
     Reason.STORE_UNAVAILABLE: ReasonInfo(503, "The gateway's store cannot be reached."),
     Reason.DRAINING: ReasonInfo(503, "The gateway is about to stop."),
     Reason.UPSTREAM_TIMEOUT: ReasonInfo(504, "The service did not answer in time."),

@@ -51,6 +51,7 @@ from gateway.policy.routing import Router
 from gateway.proxy.answers import Fields
 from gateway.proxy.downstream import Downstream
 from gateway.proxy.sweeper import Sweeper
+from gateway.proxy.watch import watch_upstreams
 from gateway.proxy.worker import Worker
 from gateway.store.engine import Store, StoreLimits
 from gateway.store.faults import StoreUnavailableError, UnfitStoreError
@@ -282,10 +283,11 @@ class _Parts:
     def duties(self) -> list[Any]:
         """Return the other coroutines that run as long as the worker does."""
         parent_pid = self._plan.parent_pid
-        if parent_pid is None:
-            tidying = keep_table_tidy(self._table, _clock)
-            return [tidying, *self.trust.duties()]
-        return [_end_with(parent_pid), *self.trust.duties()]  # the parent tidies
+        # With several workers it is their parent that tidies.
+        first = (
+            keep_table_tidy(self._table, _clock) if parent_pid is None else _end_with(parent_pid)
+        )
+        return [first, watch_upstreams(self.worker), *self.trust.duties()]
 
     def _control_services(self, passwords: PasswordChecker) -> ControlServices:
         config, desk = self._plan.config, self._desk

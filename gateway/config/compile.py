@@ -15,8 +15,9 @@ from gateway.config.paths import REST, is_wildcard, split_path
 from gateway.config.placement import Placement, extend_plan, find_placement, narrow_places
 from gateway.config.route_features import with_features
 from gateway.config.route_settings import RequireSettings, RouteSettings
-from gateway.config.schema import LimitsSettings, UpstreamSettings
+from gateway.config.schema import LimitsSettings
 from gateway.config.secrets import ConfigWarning
+from gateway.config.upstream_settings import UpstreamSettings
 from gateway.config.users import check_users
 from gateway.config.weakness import (
     find_hash_warnings,
@@ -28,6 +29,7 @@ from gateway.errors import ConfigError
 from gateway.policy.model import (
     CONTROL_ENDPOINTS,
     Auth,
+    Balance,
     Endpoint,
     Limits,
     Route,
@@ -238,7 +240,12 @@ def _upstream(name: str, settings: UpstreamSettings) -> Upstream:
     is_literal = settings.host not in ("preserve", "upstream")
     return Upstream(
         name=name,
-        endpoints=tuple(Endpoint(address.host, address.port) for address in settings.endpoints),
+        endpoints=tuple(
+            Endpoint(each.url.host, each.url.port, each.weight) for each in settings.endpoints
+        ),
+        balance=Balance(settings.balance),
+        retries=settings.retries,
+        health=settings.health.compile() if settings.health is not None else None,
         connect_timeout_s=settings.connect_timeout,
         response_timeout_s=settings.response_timeout,
         idle_timeout_s=settings.idle_timeout,

@@ -156,18 +156,18 @@ def _parse_truth(value: object) -> bool:
     return value
 
 
-_VARIABLE_JSON: Final = {"type": "string", "pattern": r"^\$\{.*\}$"}
+VARIABLE_JSON: Final = {"type": "string", "pattern": r"^\$\{.*\}$"}
 Count = Annotated[
     int,
     BeforeValidator(_parse_count),
     WithJsonSchema(
-        {"anyOf": [{"type": "integer", "minimum": 1, "maximum": MAX_COUNT}, _VARIABLE_JSON]}
+        {"anyOf": [{"type": "integer", "minimum": 1, "maximum": MAX_COUNT}, VARIABLE_JSON]}
     ),
 ]
 Truth = Annotated[
     bool,
     BeforeValidator(_parse_truth),
-    WithJsonSchema({"anyOf": [{"type": "boolean"}, _VARIABLE_JSON]}),
+    WithJsonSchema({"anyOf": [{"type": "boolean"}, VARIABLE_JSON]}),
 ]
 
 # --- text -------------------------------------------------------------------------------------

@@ -8,9 +8,9 @@ in ``compile`` where they are not.
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
-from gateway.config.addresses import Address, EndpointUrl, Listeners, TrustedNetwork
+from gateway.config.addresses import Address, Listeners, TrustedNetwork
 from gateway.config.admin_settings import AdminSettings
 from gateway.config.fields import (
     Count,
@@ -25,11 +25,12 @@ from gateway.config.fields import (
     refusal,
 )
 from gateway.config.issuer_settings import IssuerSettings
-from gateway.config.names import HostMode, UpstreamName
+from gateway.config.names import UpstreamName
 from gateway.config.route_settings import ClaimHeaders, RouteSettings
 from gateway.config.secret_values import PasswordHash, StoreKey, StoreUrl
 from gateway.config.section import Section, size_field, time_field
 from gateway.config.token_settings import CredentialSettings, TokensSettings
+from gateway.config.upstream_settings import UpstreamSettings
 from gateway.config.workers import Workers
 from gateway.policy.model import Limits
 
@@ -62,10 +63,11 @@ class LimitsSettings(Section):
         default=_LIMITS.connections, description="Most open client connections of a worker."
     )
     upstream_wait: Duration = time_field(
-        _LIMITS.upstream_wait_s, "Longest wait for a free connection to an upstream (503)."
+        _LIMITS.upstream_wait_s, "Longest wait for a free connection to an endpoint (503)."
     )
     upstream_pending: Count = Field(
-        default=_LIMITS.upstream_pending, description="Most requests that wait for one (503)."
+        default=_LIMITS.upstream_pending,
+        description="Most requests that wait for one, at each endpoint (503).",
     )
     upstream_head: Size = size_field(
         _LIMITS.upstream_head_bytes, "Largest head of an answer (502)."
@@ -99,32 +101,6 @@ class UserSettings(Section):
     )
     attributes: Annotated[dict[Text, Any], BeforeValidator(plain)] = Field(
         default={}, description="Anything else; tokens.claims makes claims of it."
-    )
-
-
-def _check_one(endpoints: tuple[Address, ...]) -> tuple[Address, ...]:
-    if len(endpoints) > 1:
-        raise refusal(
-            "balancing between several endpoints is not in this version yet", "name one endpoint"
-        )
-    return endpoints
-
-
-class UpstreamSettings(Section):
-    """A service behind the gateway."""
-
-    endpoints: Annotated[tuple[EndpointUrl, ...], Lenient, NotEmpty, AfterValidator(_check_one)] = (
-        Field(description="Where it answers: http://host:port.")
-    )
-    connect_timeout: Duration = time_field(2.0, "Longest wait for a connection (504).")
-    response_timeout: Duration = time_field(30.0, "Longest wait for the head of an answer (504).")
-    idle_timeout: Duration = time_field(60.0, "Longest pause within the body of an answer.")
-    max_connections: Count = Field(
-        default=256, description="Most connections per endpoint and worker."
-    )
-    host: HostMode = Field(
-        default="preserve",
-        description="The Host it is sent: preserve (the client's), upstream, or a literal.",
     )
 
 

@@ -9,8 +9,9 @@ from gateway.config.admin_settings import AdminSettings
 from gateway.config.issuer_settings import IssuerSettings
 from gateway.config.nodes import Path, format_path
 from gateway.config.route_settings import ClaimHeaderSettings, RequireSettings, RouteSettings
-from gateway.config.schema import LimitsSettings, Settings, UpstreamSettings, UserSettings
+from gateway.config.schema import LimitsSettings, Settings, UserSettings
 from gateway.config.token_settings import CredentialSettings, TokensSettings
+from gateway.config.upstream_settings import EndpointSettings, HealthSettings, UpstreamSettings
 
 _ANY: Final = "*"  # any index, or any name that the file gives
 
@@ -24,6 +25,8 @@ _SECTIONS: Final[tuple[tuple[tuple[str, ...], type[BaseModel]], ...]] = (
     (("claim_headers", _ANY), ClaimHeaderSettings),
     (("users", _ANY), UserSettings),
     (("upstreams", _ANY), UpstreamSettings),
+    (("upstreams", _ANY, "endpoints", _ANY), EndpointSettings),
+    (("upstreams", _ANY, "health"), HealthSettings),
     (("routes", _ANY), RouteSettings),
     (("routes", _ANY, "require"), RequireSettings),
     (("routes", _ANY, "credentials", _ANY), CredentialSettings),
@@ -34,7 +37,6 @@ _SECTIONS: Final[tuple[tuple[tuple[str, ...], type[BaseModel]], ...]] = (
 _LATER: Final[dict[type[BaseModel], frozenset[str]]] = {
     Settings: frozenset(("redis", "tls")),
     CredentialSettings: frozenset(("kind",)),
-    UpstreamSettings: frozenset(("balance", "health", "retries")),
     RouteSettings: frozenset(("timeout", "rate_limit", "cors", "websocket")),
 }
 
@@ -65,7 +67,7 @@ def _section_at(parent: Path) -> type[BaseModel]:
 
 def _format_home(path: tuple[str, ...]) -> str:
     """Write a section's path with names for what the file chooses: ``upstreams.<name>``."""
-    lists = ("users", "routes", "credentials", "issuers")
+    lists = ("users", "routes", "credentials", "issuers", "endpoints")
     parts = []
     for before, step in zip(("", *path), path, strict=False):
         if step != _ANY:

@@ -31,6 +31,14 @@ class Auth(Enum):
     NONE = "none"  # not looked at, and not passed on
 
 
+class Balance(Enum):
+    """How the next endpoint of an upstream is chosen."""
+
+    ROUND_ROBIN = "round_robin"
+    LEAST_REQUESTS = "least_requests"
+    RANDOM = "random"  # the less busy of two
+
+
 class PlaceKind(Enum):
     """Where in a request a credential may sit."""
 
@@ -82,7 +90,7 @@ class Limits:
     write_timeout_s: float = 60.0  # a client that takes no byte; nginx: send_timeout 60
     connections: int = 10_000  # per worker; Envoy's edge guide: 10,000 a listener
     upstream_wait_s: float = 1.0  # for a free connection to an endpoint; nginx waits for ever
-    upstream_pending: int = 1024  # requests waiting for one; Envoy: max_pending_requests 1024
+    upstream_pending: int = 1024  # waiting for one, at each endpoint; Envoy: max_pending 1024
     upstream_head_bytes: int = 64 * 1024  # Envoy: 60 KiB
     buffer_bytes: int = 64 * 1024  # held per direction before the other side is paused
 
@@ -93,12 +101,26 @@ class Endpoint:
 
     host: str  # a name or an address, IPv6 without brackets
     port: int
+    weight: int = 1  # its share of the requests, relative to the other endpoints'
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
     def authority(self) -> bytes:
         """The value of ``Host`` that names this endpoint."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}".encode("ascii")
+        return str(self).encode("ascii")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthCheck:
+    """How each worker asks each endpoint of an upstream whether it is well."""
+
+    path: str
+    interval_s: float = 5.0  # between two; Envoy's examples 5, HAProxy 2
+    timeout_s: float = 2.0
+    unhealthy_after: int = 3  # failed ones in a row; HAProxy: fall 3
+    healthy_after: int = 2  # passed ones in a row; HAProxy: rise 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +133,9 @@ class Upstream:
     response_timeout_s: float = 30.0  # to the response head; oauth2-proxy and Pomerium: 30
     idle_timeout_s: float = 60.0  # between two reads of a body; nginx: proxy_read_timeout 60
     max_connections: int = 256  # per endpoint and worker
+    balance: Balance = Balance.ROUND_ROBIN
+    retries: int = 1  # at other endpoints; THREATS.md B2
+    health: HealthCheck | None = None
     host: bytes | None = None  # the Host that it is sent; None keeps the client's
     host_from_endpoint: bool = False
 

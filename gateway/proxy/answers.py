@@ -13,6 +13,11 @@ CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _NO_CONTENT: Final = 204
 # An overload of connections passes within a second or is no overload; keys are asked for each two.
 RETRY_AFTER_S: Final = 1
+_PASSING: Final = (
+    Reason.UPSTREAM_OVERLOADED,
+    Reason.NO_HEALTHY_ENDPOINT,
+    Reason.KEYS_UNAVAILABLE,
+)
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -54,7 +59,7 @@ def refusal(respond: Respond, request_id: bytes) -> tuple[Fields, bytes]:
     challenge = challenge_for(reason)
     if challenge is not None:
         fields.append((b"WWW-Authenticate", challenge.encode("ascii")))
-    if reason in (Reason.UPSTREAM_OVERLOADED, Reason.KEYS_UNAVAILABLE):
+    if reason in _PASSING:
         fields.append((b"Retry-After", b"%d" % RETRY_AFTER_S))
     return fields, problem_body(reason, respond.detail, request_id.decode("ascii"))
 

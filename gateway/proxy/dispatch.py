@@ -47,6 +47,8 @@ def dispatch(
             retry_after = (b"Retry-After", b"%d" % math.ceil(wait_s))
             return Respond(Reason.RATE_LIMITED, route=decision.route, fields=(retry_after,))
         pool = worker.pool_for(decision.route.upstream)
+        if pool is None:
+            return Respond(Reason.NO_HEALTHY_ENDPOINT, route=decision.route)
         return Exchange(client, request.head, decision, pool)
     if isinstance(decision, Serve):
         if (request.head.fields.content_length or 0) > MAX_BODY_BYTES:

@@ -12,13 +12,23 @@ from gateway.http1.response import ResponseHead
 from gateway.policy.answer_edits import edit_answer
 from gateway.policy.model import Forward, Route
 from gateway.proxy.answers import CONTINUE
-from gateway.proxy.pool import Pool
+from gateway.proxy.pool import Group, Pool
 from gateway.proxy.roles import Client
 from gateway.proxy.upstream import UpstreamConnection
 
 # > a proxy MUST NOT automatically retry non-idempotent requests   -- RFC 9110 section 9.2.2; PUT
 # > and DELETE are left out as well, since services get those wrong.
 _REPEATABLE = frozenset((b"GET", b"HEAD", b"OPTIONS"))
+
+
+class _Trials:
+    """What has been tried in vain; most requests need none."""
+
+    __slots__ = ("met_stale", "pools")
+
+    def __init__(self) -> None:
+        self.met_stale = False  # on the endpoint that it is at
+        self.pools: list[Pool] = []  # of the endpoints before that one
 
 
 class Exchange:
@@ -34,7 +44,7 @@ class Exchange:
         "_keep_alive",
         "_pending",
         "_pool",
-        "_retried",
+        "_trials",
         "answered",
         "request_done",
     )
@@ -46,7 +56,7 @@ class Exchange:
         self._pool = pool
         self._connection: UpstreamConnection | None = None
         self._pending: list[bytes] = []  # of the request's body, while there is no connection
-        self._retried = False
+        self._trials: _Trials | None = None
         self.answered = False  # the answer's head has gone out
         self._chunked_answer = False
         self._ends_by_close = False  # the answer's body does
@@ -96,7 +106,12 @@ class Exchange:
             self._client.write(CONTINUE)
 
     def on_lease_failed(self, error: UpstreamError) -> None:
-        """Tell the client that the service cannot be reached now."""
+        """Go to another endpoint, since nothing was sent, or tell the client."""
+        group = self._pool.group
+        if group is not None:
+            group.on_failure(self._pool, error)
+            if error.reason is not Reason.UPSTREAM_OVERLOADED and self._go_elsewhere(group):
+                return
         self._client.refuse(error.reason, error.detail)
 
     # --- from the client ---
@@ -140,6 +155,8 @@ class Exchange:
     def on_response(self, response: ResponseHead, piece: bytes, *, done: bool) -> None:
         """Send the answer's head, and what came of its body with it, in one write."""
         self.answered = True
+        if self._pool.group is not None:
+            self._pool.group.on_answer(self._pool, response.status)
         framing = self._answer_framing(response)
         if self._chunked_answer:
             piece = self._framed(piece, done=done)
@@ -164,12 +181,17 @@ class Exchange:
     def on_upstream_failed(self, error: UpstreamError, *, unanswered: bool) -> None:
         """Try once more where that is safe, else refuse, else cut the answer visibly."""
         connection, self._connection = self._connection, None
+        was_lost = unanswered and error.reason is Reason.UPSTREAM_UNREACHABLE
+        was_stale = was_lost and connection is not None and connection.used
+        group = self._pool.group
+        if group is not None and not was_stale:
+            group.on_failure(self._pool, error)
         if self.answered:
             self._client.abort(reset=self._ends_by_close)
-        elif unanswered and self._may_repeat(connection, error):
-            self._retried = True
+        elif was_stale and self._is_repeatable and not self._trials_so_far.met_stale:
+            self._trials_so_far.met_stale = True
             self.start(fresh=True)
-        else:
+        elif not (was_lost and self._is_repeatable and group and self._go_elsewhere(group)):
             self._client.refuse(error.reason, error.detail)
 
     def pause_request(self) -> None:
@@ -188,16 +210,27 @@ class Exchange:
             return response.head
         return edit_answer(route, self._head.fields, response.head)
 
-    def _may_repeat(self, connection: UpstreamConnection | None, error: UpstreamError) -> bool:
-        """Whether the request can only have met a connection that was already dead."""
-        return (
-            not self._retried
-            and connection is not None
-            and connection.used
-            and error.reason is Reason.UPSTREAM_UNREACHABLE
-            and self._head.method in _REPEATABLE
-            and not self._head.fields.has_body
-        )
+    @property
+    def _is_repeatable(self) -> bool:
+        return self._head.method in _REPEATABLE and not self._head.fields.has_body
+
+    @property
+    def _trials_so_far(self) -> _Trials:
+        if self._trials is None:
+            self._trials = _Trials()
+        return self._trials
+
+    def _go_elsewhere(self, group: Group) -> bool:
+        """Begin anew at another endpoint; False where there is none, or no more may be tried."""
+        trials = self._trials_so_far
+        trials.pools.append(self._pool)
+        pool = group.choose_other(trials.pools)
+        if pool is None:
+            return False
+        trials.met_stale = False
+        self._pool = pool
+        self.start()
+        return True
 
     def _send(self, data: bytes) -> None:
         if self._connection is not None:

@@ -6,10 +6,13 @@ that had any doubt about it is closed and never seen here again.
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final, Protocol
 
 from gateway.errors import Reason, UpstreamError
-from gateway.policy.model import Limits, Upstream
+from gateway.policy.model import Endpoint, Limits, Upstream
+from gateway.proxy.standing import Standing
 from gateway.proxy.sweeper import NEVER, Sweeper
 from gateway.proxy.upstream import UpstreamConnection
 
@@ -28,6 +31,22 @@ class Leaseholder(Protocol):
         ...
 
 
+class Group(Protocol):
+    """The endpoints of an upstream that has several, or that watches the health of its only one."""
+
+    def choose_other(self, tried: "Sequence[Pool]") -> "Pool | None":
+        """Return where a request may go that failed at *tried*."""
+        ...
+
+    def on_answer(self, pool: "Pool", status: int) -> None:
+        """Note how an endpoint answered."""
+        ...
+
+    def on_failure(self, pool: "Pool", error: UpstreamError) -> None:
+        """Note that an endpoint did not answer."""
+        ...
+
+
 class _Waiter:
     """One leaseholder in the queue."""
 
@@ -39,21 +58,36 @@ class _Waiter:
 
 
 class Pool:
-    """Connections to an upstream's endpoint, at most ``max_connections`` of them."""
+    """Connections to one endpoint of an upstream, at most ``max_connections`` of them."""
 
-    def __init__(self, upstream: Upstream, limits: Limits, sweeper: Sweeper) -> None:
+    def __init__(
+        self, upstream: Upstream, endpoint: Endpoint, limits: Limits, sweeper: Sweeper
+    ) -> None:
         self.upstream = upstream
-        self.endpoint = upstream.endpoints[0]
+        self.endpoint = endpoint
+        self.group: Group | None = None  # None: the endpoint stands alone, and there is no choice
+        self.standing = Standing()
+        self.weight = endpoint.weight
+        self.credit = 0  # of ``balance``
+        self.addresses: tuple[str, ...] = ()  # of the endpoint's name; none: not resolved here
+        self._turn = 0  # which of them was last
         self.limits = limits
         self.sweeper = sweeper
         self.deadline_s = NEVER  # of the first waiter that gives up
         self._idle: list[UpstreamConnection] = []
+        self._connections: set[UpstreamConnection] = set()  # idle or leased
         self._waiting: deque[_Waiter] = deque()
         self._open_count = 0  # idle, leased and being connected
         self._attempts_count = 0  # connections being made
         self._tasks: set[asyncio.Task[None]] = set()  # of those attempts
         self._closed = False
         sweeper.watch(self)
+
+    @property
+    def busy_count(self) -> int:
+        """Connections that are in use, and requests that wait for one."""
+        in_use = self._open_count - self._attempts_count - len(self._idle)
+        return in_use + len(self._waiting)
 
     def lease(self, holder: Leaseholder, *, fresh: bool = False) -> UpstreamConnection | None:
         """Return a connection at once, or None and tell *holder* later.
@@ -87,10 +121,10 @@ class Pool:
 
     def release(self, connection: UpstreamConnection) -> None:
         """Take back a connection that is clean: for the next waiter, or idle."""
-        if self._closed:
-            connection.close()
-        elif self._waiting:
+        if self._waiting:
             self._waiting.popleft().holder.on_lease(connection)
+        elif self._closed:
+            connection.close()
         else:
             connection.deadline_s = self.sweeper.now_s + IDLE_S
             self._idle.append(connection)
@@ -98,9 +132,11 @@ class Pool:
     def on_connection_lost(self, connection: UpstreamConnection) -> None:
         """Count a connection out; called exactly once for each that was made."""
         self._open_count -= 1
+        self._connections.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
         self._connect_for_waiters()
+        self._forget_when_done()
 
     def on_deadline(self) -> None:
         """Refuse those that have waited long enough."""
@@ -110,6 +146,30 @@ class Pool:
         self.deadline_s = min((waiter.deadline_s for waiter in self._waiting), default=NEVER)
         for waiter in late:
             waiter.holder.on_lease_failed(UpstreamError(Reason.UPSTREAM_OVERLOADED))
+
+    def use_addresses(self, addresses: tuple[str, ...]) -> None:
+        """Connect to these from now on, by turns; drain the connections to any other."""
+        gone = set(self.addresses) - set(addresses)
+        self.addresses = addresses
+        if not gone:
+            return
+        for connection in self._connections:
+            if connection.peer_address in gone:
+                connection.move_to(_Leaving(self))
+        for connection in self._idle.copy():
+            if connection.peer_address in gone:
+                connection.close()
+
+    def retire(self) -> None:
+        """Take no new requests; what has come is served, each connection to its last exchange."""
+        self._closed = True
+        for connection in self._idle.copy():
+            connection.close()
+        self._forget_when_done()
+
+    def _forget_when_done(self) -> None:
+        if self._closed and not self._waiting:
+            self.sweeper.forget(self)
 
     def close(self) -> None:
         """Close every idle connection, and every other one when it comes back."""
@@ -133,20 +193,40 @@ class Pool:
         task.add_done_callback(self._tasks.discard)
 
     async def _open_connection(self) -> None:
-        loop = asyncio.get_running_loop()
-        endpoint = self.endpoint
         try:
             async with asyncio.timeout(self.upstream.connect_timeout_s):
-                _, connection = await loop.create_connection(
-                    lambda: UpstreamConnection(self), endpoint.host, endpoint.port
-                )
+                connection = await self._connect_somewhere()
         except TimeoutError:
             self._on_connect_failed(UpstreamError(Reason.UPSTREAM_TIMEOUT))
         except (OSError, UnicodeError):  # the latter from a name that DNS cannot encode
             self._on_connect_failed(UpstreamError(Reason.UPSTREAM_UNREACHABLE))
         else:
-            self._attempts_count -= 1
-            self.release(connection)
+            self._on_connected(connection)
+
+    async def _connect_somewhere(self) -> UpstreamConnection:
+        """Connect to the next of the addresses, or to those after it where it refuses."""
+        hosts = self.addresses or (self.endpoint.host,)
+        self._turn = (self._turn + 1) % len(hosts)
+        *others, last = hosts[self._turn :] + hosts[: self._turn]
+        for host in others:
+            with suppress(OSError):
+                return await self._connect_to(host)
+        return await self._connect_to(last)
+
+    async def _connect_to(self, host: str) -> UpstreamConnection:
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: UpstreamConnection(self), host, self.endpoint.port
+        )
+        return connection
+
+    def _on_connected(self, connection: UpstreamConnection) -> None:
+        if connection.transport.is_closing():  # the service has ended it before we come to know
+            self._open_count += 1  # counted out on its own, here or soon
+            self._on_connect_failed(UpstreamError(Reason.UPSTREAM_UNREACHABLE))
+            return
+        self._attempts_count -= 1
+        self._connections.add(connection)
+        self.release(connection)
 
     def _on_connect_failed(self, error: UpstreamError) -> None:
         self._open_count -= 1
@@ -154,3 +234,21 @@ class Pool:
         if self._waiting:
             self._waiting.popleft().holder.on_lease_failed(error)
         self._connect_for_waiters()
+
+
+class _Leaving:
+    """The home of a connection that ends with its exchange: its address is no longer wanted."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self.upstream = pool.upstream
+        self.limits = pool.limits
+        self.sweeper = pool.sweeper
+
+    def release(self, connection: UpstreamConnection) -> None:
+        """Close it, however clean it is."""
+        connection.close()
+
+    def on_connection_lost(self, connection: UpstreamConnection) -> None:
+        """Count it out where it was counted in."""
+        self._pool.on_connection_lost(connection)

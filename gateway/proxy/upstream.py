@@ -139,6 +139,15 @@ class UpstreamConnection(asyncio.Protocol):
         """Close a connection that nobody uses."""
         self.transport.close()
 
+    @property
+    def peer_address(self) -> str:
+        """The address at which the endpoint answers, without port."""
+        return str(self.transport.get_extra_info("peername", ("",))[0])
+
+    def move_to(self, owner: Owner) -> None:
+        """Be at home with *owner* from now on."""
+        self._pool = owner
+
     # --- asyncio.Protocol ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from gateway.policy.model import Snapshot, Upstream
 from gateway.policy.revoked import Revocations
 from gateway.proxy.answers import Fields
+from gateway.proxy.endpoints import Endpoints
 from gateway.proxy.pool import Pool
 from gateway.proxy.rate_limiter import RateLimiter
 from gateway.proxy.sweeper import Sweeper
@@ -38,9 +39,9 @@ class Worker:
     """
 
     __slots__ = (
+        "_endpoints",
         "_id_numbers",
         "_id_prefix",
-        "_pools",
         "clock",
         "control",
         "date",
@@ -71,7 +72,7 @@ class Worker:
         self.unattended: set[asyncio.Task[None]] = set()  # of clients that have gone
         self.on_keys_wanted: Callable[[str], None] = _ignore
         self.rate_limiter = RateLimiter()
-        self._pools: dict[str, Pool] = {}
+        self._endpoints: dict[str, Endpoints] = {}  # by the name of their upstream
         prefix = secrets.token_hex(_PREFIX_BYTES)  # so that ids of two processes do not meet
         self._id_prefix = prefix.encode() + b"-"
         self._id_numbers = itertools.count()
@@ -80,15 +81,31 @@ class Worker:
         """Return an id that no other request has; it is not a secret."""
         return self._id_prefix + b"%08x" % next(self._id_numbers)
 
-    def pool_for(self, upstream: Upstream) -> Pool:
-        """Return the connections to an upstream's endpoint, made at first use."""
-        pool = self._pools.get(upstream.name)
-        if pool is None or pool.upstream is not upstream:
-            pool = self._pools[upstream.name] = Pool(upstream, self.snapshot.limits, self.sweeper)
-        return pool
+    def pool_for(self, upstream: Upstream) -> Pool | None:
+        """Return the connections that a request should use; None where no endpoint is healthy."""
+        endpoints = self._endpoints.get(upstream.name)
+        if endpoints is None or endpoints.upstream is not upstream:
+            endpoints = self.endpoints_of(upstream)
+        pool = endpoints.only
+        return endpoints.choose() if pool is None else pool
+
+    def endpoints_of(self, upstream: Upstream) -> Endpoints:
+        """Return the endpoints of an upstream, made at first use.
+
+        Where a reload has changed nothing about it, connections and what is known of it stay.
+        """
+        limits = self.snapshot.limits
+        found = self._endpoints.get(upstream.name)
+        if found is not None and found.upstream == upstream and found.limits == limits:
+            found.upstream = upstream
+            return found
+        if found is not None:
+            found.retire()
+        made = self._endpoints[upstream.name] = Endpoints(upstream, limits, self.sweeper)
+        return made
 
     def close(self) -> None:
         """Close what is idle; what is in use ends with its exchange."""
-        for pool in self._pools.values():
-            pool.close()
+        for endpoints in self._endpoints.values():
+            endpoints.close()
         self.sweeper.stop()

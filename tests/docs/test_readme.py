@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from gateway.cli.loading import load
 from gateway.cli.main import app
 from gateway.config.route_settings import RouteSettings
-from gateway.config.schema import LimitsSettings, UpstreamSettings
+from gateway.config.schema import LimitsSettings
+from gateway.config.upstream_settings import UpstreamSettings
 from tests.kit.documents import PAGES, blocks, page_id, read
 
 README: Final = read("README.md")

@@ -112,6 +112,7 @@ class Client:
     def connect_upstream(self, upstream: Upstream) -> tuple[UpstreamConnection, FakeTransport]:
         """Put an idle connection to a service into its pool."""
         pool = self.worker.pool_for(upstream)
+        assert pool is not None
         connection = UpstreamConnection(pool)
         transport = FakeTransport()
         transport.protocol = connection

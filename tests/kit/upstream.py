@@ -18,10 +18,14 @@ DEADLINE_S: Final = 30.0
 
 
 class Upstream:
-    """The listener, its programs, and the record of all that came."""
+    """The listener, its programs, and the record of all that came.
 
-    def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    Args:
+        port: Where one that was stopped had listened; 0 is any that is free.
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=1024)
         self.port: int = self._listener.getsockname()[1]
         self._programs: deque[tuple[Step, ...]] = deque()
         self._changed = threading.Condition()

@@ -276,17 +276,3 @@ def test_arbitrary_trees_of_known_keys_are_a_config_or_config_errors(
 def test_the_place_of_an_error_is_a_place(complain: Complain) -> None:
     """The file's name is in every line that is said."""
     assert complain("a: 1").startswith(str(Place("f")))
-
-
-def test_a_second_endpoint_is_refused_and_not_ignored(complain: Complain) -> None:
-    """What the file says and this version does not do is an error."""
-    text = """\
-version: 1
-tokens: {issuer: i, audience: a}
-upstreams: {b: {endpoints: ["http://a:1", "http://b:1"]}}
-"""
-
-    assert complain(text) == (
-        "f:3: upstreams.b.endpoints: balancing between several endpoints is not in this version "
-        "yet -> name one endpoint"
-    )

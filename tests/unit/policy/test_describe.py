@@ -41,6 +41,7 @@ def test_a_route_is_described_whole() -> None:
         "credentials": [str(place) for place in (BEARER, ACCESS_TOKEN, COOKIE, QUERY)],
         "upstream": "raw",
         "endpoints": ["127.0.0.1:9000", "[::1]:9"],
+        "balance": "round_robin",
         "strip_prefix": "/api",
         "max_body_bytes": 7,
         "claim_headers": {"X-User": "sub", "X-User-Email": "email", "X-User-Roles": "roles"},

@@ -96,6 +96,7 @@ def test_a_service_that_is_full_at_once_pauses_the_client() -> None:
 
     async def test(client: Client, connection: UpstreamConnection, service: FakeTransport) -> None:
         pool = client.worker.pool_for(SERVICE)
+        assert pool is not None
         assert pool.lease(_Holder()) is connection
         pool._open_count = SERVICE.max_connections
         client.protocol.data_received(POST + b"bo")
