@@ -37,7 +37,7 @@ _SECTIONS: Final[tuple[tuple[tuple[str, ...], type[BaseModel]], ...]] = (
 _LATER: Final[dict[type[BaseModel], frozenset[str]]] = {
     Settings: frozenset(("redis", "tls")),
     CredentialSettings: frozenset(("kind",)),
-    RouteSettings: frozenset(("timeout", "rate_limit", "cors", "websocket")),
+    RouteSettings: frozenset(("websocket",)),
 }
 
 
