@@ -40,9 +40,6 @@ AUTHENTICATE: Final = (
 
 LEASES: Final = 64  # of the service; as many as these must be free again afterwards
 ROUNDS: Final = 90
-# The store's connections are opened as they are needed. While one is open, SQLite keeps the files
-# of those that were closed for the next ones: to close them would drop the locks of the open one.
-STORE_DESCRIPTORS: Final = 16
 MARGIN_BYTES: Final = 20 * 2**20
 LOOKS: Final = 2000  # at what the gateway has open, each behind a barrier
 
@@ -138,8 +135,7 @@ def test_a_thousand_resets_at_every_stage_leave_nothing(
             _reset_at(stage, gateway, own_upstream)
 
     assert _take_every_lease(gateway, own_upstream) == [200] * LEASES
-    kept = descriptors + STORE_DESCRIPTORS
-    assert _descriptors(gateway, own_upstream, wanted=kept) <= kept
+    assert _descriptors(gateway, own_upstream, wanted=descriptors) <= descriptors
     assert gateway.memory_bytes() - memory < MARGIN_BYTES
 
 
