@@ -44,6 +44,7 @@ from gateway.issuer.passwords import PasswordChecker
 from gateway.issuer.revocation_table import RevocationTable
 from gateway.issuer.revocations import RevocationView
 from gateway.issuer.sync import StoreSync
+from gateway.observer import Observer
 from gateway.policy.claims import Claims
 from gateway.policy.describe import describe_route
 from gateway.policy.peers import TrustedProxies
@@ -122,7 +123,9 @@ def accept(
     _loop: object = None,
 ) -> Downstream:
     """Make the protocol of one accepted connection."""
-    return Downstream(app_state["worker"], server_state.connections)
+    worker: Worker = app_state["worker"]
+    worker.connections = server_state.connections
+    return Downstream(worker, server_state.connections)
 
 
 @asynccontextmanager
@@ -135,6 +138,7 @@ async def open_worker(plan: WorkerPlan) -> AsyncIterator[Worker]:
         passwords = PasswordChecker()
         stack.callback(passwords.close)
         parts = _Parts(plan, make_desk(plan.config, store, table), table, passwords)
+        stack.callback(parts.observer.close, parts.worker)
         stack.callback(parts.worker.close)
         await stack.enter_async_context(_running(parts.duties()))
         parts.worker.sweeper.start()
@@ -169,6 +173,8 @@ class _Parts:
             sweeper=Sweeper(),
             revocations=RevocationView(table, max_silence_s=silence_s),
         )
+        self.observer = Observer(config, plan.table_path.parent, _clock)
+        self.observer.listen_to(self.worker)
 
     def use_ring(self, ring: KeyRing) -> None:
         """Sign and verify with other keys from now on; what has begun goes on as it began."""
@@ -222,6 +228,7 @@ class _Parts:
             hash_password=passwords.hash,
             readiness=self.readiness,
             routes=lambda: [describe_route(route) for route in worker.snapshot.routes],
+            metrics=lambda: self.observer.page(worker, self.ring, self._table),
             clock=_clock,
             guard=Guard(_admin_token(config), listener_names(each.host for each in listeners)),
         )
@@ -235,7 +242,7 @@ class _Parts:
             trusted_proxies=TrustedProxies(),
             endpoints=ADMIN_ENDPOINTS,
         )
-        return Worker(
+        admin = Worker(
             snapshot,
             build_admin(services),
             clock=_clock,
@@ -243,12 +250,18 @@ class _Parts:
             sweeper=worker.sweeper,
             revocations=worker.revocations,
         )
+        self.observer.listen_to_admin(admin)
+        return admin
 
     def duties(self) -> list[Any]:
         """Return the coroutines that run as long as the worker does."""
         plan, store, table = self._plan, self._desk.store, self._table
         sync = StoreSync(store, table, self._desk.keeper, self.use_ring, clock=_clock)
-        duties: list[Any] = [sync.run(), keep_store_tidy(store, _clock)]
+        duties: list[Any] = [
+            sync.run(),
+            keep_store_tidy(store, _clock),
+            self.observer.run(self.worker),
+        ]
         if plan.parent_pid is None:
             duties.append(keep_table_tidy(table, _clock))  # else the parent does
         else:

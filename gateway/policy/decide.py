@@ -54,13 +54,13 @@ def decide(
     if token is not None:
         refusal = route.require.find_refusal(token)
         if refusal is not None:
-            return Respond(refusal, route=route)
+            return Respond(refusal, route=route, token=token)
     if (request.head.fields.content_length or 0) > route.max_body_bytes:
-        return Respond(Reason.BODY_TOO_LARGE, route=route)
+        return Respond(Reason.BODY_TOO_LARGE, route=route, token=token)
     try:
         return plan_forward(snapshot, route, request, presented, token)
     except UnfitClaimError:
-        return Respond(Reason.CLAIM_MISMATCH, route=route)
+        return Respond(Reason.CLAIM_MISMATCH, route=route, token=token)
 
 
 def find_judge(snapshot: Snapshot, request: Request) -> Judge:

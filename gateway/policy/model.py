@@ -243,7 +243,7 @@ class Serve:
 class Respond:
     """Answer here and now; the service never hears of the request."""
 
-    __slots__ = ("allow", "detail", "reason", "route", "status")
+    __slots__ = ("allow", "detail", "reason", "route", "status", "token")
 
     def __init__(
         self,
@@ -252,12 +252,14 @@ class Respond:
         *,
         status: int = 204,
         route: Route | None = None,
+        token: VerifiedToken | None = None,
         allow: tuple[bytes, ...] = (),
     ) -> None:
         self.reason = reason  # None: not a refusal, and *status* says what it is
         self.status = REASONS[reason].status if reason else status
         self.detail = detail or (REASONS[reason].title if reason else "")
         self.route = route  # the one that refused, where one was found
+        self.token = token  # that was good, and not enough
         self.allow = allow  # methods, with 405
 
 

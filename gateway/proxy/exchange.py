@@ -9,6 +9,7 @@ from gateway.errors import Reason, UpstreamError
 from gateway.http1.chunked import LAST_CHUNK, encode_chunk
 from gateway.http1.request import RequestHead
 from gateway.http1.response import ResponseHead
+from gateway.observe.access import Record
 from gateway.policy.model import Forward
 from gateway.proxy.answers import CONTINUE
 from gateway.proxy.pool import Pool
@@ -33,16 +34,25 @@ class Exchange:
         "_keep_alive",
         "_pending",
         "_pool",
+        "_record",
         "_retried",
         "answered",
         "request_done",
     )
 
-    def __init__(self, client: Client, head: RequestHead, forward: Forward, pool: Pool) -> None:
+    def __init__(
+        self,
+        client: Client,
+        head: RequestHead,
+        forward: Forward,
+        pool: Pool,
+        record: Record | None = None,
+    ) -> None:
         self._client = client
         self._head = head
         self._forward = forward
         self._pool = pool
+        self._record = record
         self._connection: UpstreamConnection | None = None
         self._pending: list[bytes] = []  # of the request's body, while there is no connection
         self._retried = False
@@ -75,6 +85,8 @@ class Exchange:
         """Send the request on *connection*."""
         self._connection = connection
         head = self._head
+        if self._record is not None:
+            self._record.endpoint = self._pool.endpoint
         if not self.request_done:  # first, since a service that does not keep up pauses it again
             self._client.resume_reading()
         connection.begin(self, self._head_bytes(), head_method=head.method == b"HEAD")
@@ -129,6 +141,8 @@ class Exchange:
     def on_response(self, response: ResponseHead, piece: bytes, *, done: bool) -> None:
         """Send the answer's head, and what came of its body with it, in one write."""
         self.answered = True
+        if self._record is not None:
+            self._record.on_head(response.status, len(piece))
         framing = self._answer_framing(response)
         if self._chunked_answer:
             piece = self._framed(piece, done=done)
@@ -141,6 +155,8 @@ class Exchange:
 
     def on_response_body(self, piece: bytes, *, done: bool) -> None:
         """Send more of the answer."""
+        if self._record is not None:
+            self._record.sent_bytes += len(piece)
         data = self._framed(piece, done=done)
         if done:
             self._connection = None
@@ -153,6 +169,8 @@ class Exchange:
         """Try once more where that is safe, else refuse, else cut the answer visibly."""
         connection, self._connection = self._connection, None
         if self.answered:
+            if self._record is not None:
+                self._record.reason = error.reason
             self._client.abort(reset=self._ends_by_close)
         elif unanswered and self._may_repeat(connection, error):
             self._retried = True

@@ -2,11 +2,12 @@
 
 import itertools
 import secrets
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, Final
 
 from starlette.types import ASGIApp
 
+from gateway.observe.access import Access
 from gateway.policy.model import Snapshot, Upstream
 from gateway.policy.revoked import Revocations
 from gateway.proxy.answers import Fields
@@ -32,7 +33,9 @@ class Worker:
         "_id_numbers",
         "_id_prefix",
         "_pools",
+        "access",
         "clock",
+        "connections",
         "control",
         "date",
         "revocations",
@@ -56,6 +59,8 @@ class Worker:
         self.date = date
         self.sweeper = sweeper
         self.revocations = revocations
+        self.access: Access | None = None  # set where requests are told of
+        self.connections: Collection[Any] = ()  # of clients; set with the first of them
         self._pools: dict[str, Pool] = {}
         prefix = secrets.token_hex(_PREFIX_BYTES)  # so that ids of two processes do not meet
         self._id_prefix = prefix.encode() + b"-"
@@ -72,8 +77,14 @@ class Worker:
             pool = self._pools[upstream.name] = Pool(upstream, self.snapshot.limits, self.sweeper)
         return pool
 
+    def pools(self) -> Iterable[Pool]:
+        """Return the connections to every service that was asked for."""
+        return self._pools.values()
+
     def close(self) -> None:
-        """Close what is idle; what is in use ends with its exchange."""
+        """Close what is idle and cut the clients that the drain has not seen the end of."""
+        for connection in tuple(self.connections):
+            connection.abort()
         for pool in self._pools.values():
             pool.close()
         self.sweeper.stop()
