@@ -39,7 +39,7 @@ class AdminServices:
     hash_password: Callable[[str], Awaitable[str]]  # as ``PasswordChecker.hash``
     readiness: Readiness
     routes: Callable[[], list[dict[str, Any]]]  # as they are now, described
-    metrics: Callable[[], str]  # the page for Prometheus
+    metrics: Callable[[], Awaitable[str]]  # the page for Prometheus
     clock: Callable[[], float]  # seconds since the epoch; only ``gateway.server`` reads it itself
     guard: Guard
 

@@ -15,13 +15,6 @@ MAX_PATH_BYTES: Final = 1024
 MAX_NAME_CHARS: Final = 256  # of a route or an upstream
 MAX_TEXT_CHARS: Final = 128  # of a host or a subject; so the whole is below 4 KiB, as a rule
 
-_TEMPLATE: Final = (
-    '{"time":"%s.%03dZ","listener":"%s","request_id":%s,"client":%s,"method":%s,"host":%s,'
-    '"path":%s,"route":%s,"status":%s,"reason":%s,"sub":%s,"upstream":%s,"endpoint":%s,'
-    '"received_bytes":%d,"sent_bytes":%d,"duration_ms":%.3f,"upstream_ms":%s,"aborted":%s,'
-    '"trace_id":%s}\n'
-)
-
 
 class LogLine:
     """What stands in one line; what is not set is null."""
@@ -73,27 +66,21 @@ class LogLine:
         """Return the line, with its line end."""
         # Rounded as a whole: 0.9996 s is the next second, and no 1000 ms.
         second, millisecond = divmod(round(self.time_s * 1000), 1000)
-        text = _TEMPLATE % (
-            _second_text(second),
-            millisecond,
-            self.listener,
-            _text(self.request_id),
-            _quote(self.client),
-            _text(self.method),
-            _text(self.host),
-            _text(self.path, MAX_PATH_BYTES),
-            _name(self.route),
-            "null" if self.status is None else self.status,
-            _name(self.reason),
-            _name(self.sub, MAX_TEXT_CHARS),
-            _name(self.upstream),
-            _name(self.endpoint),
-            self.received_bytes,
-            self.sent_bytes,
-            self.duration_s * 1000,
-            "null" if self.head_s is None else f"{self.head_s * 1000:.3f}",
-            "true" if self.aborted else "false",
-            _text(self.trace_id),
+        status = "null" if self.status is None else self.status
+        upstream_ms = "null" if self.head_s is None else f"{self.head_s * 1000:.3f}"
+        aborted = "true" if self.aborted else "false"
+        # By hand, since json.dumps takes twice as long; the pieces are one allocation.
+        text = (
+            f'{{"time":"{_second_text(second)}.{millisecond:03d}Z","listener":"{self.listener}",'
+            f'"request_id":{_text(self.request_id)},"client":{_quote(self.client)},'
+            f'"method":{_text(self.method)},"host":{_text(self.host)},'
+            f'"path":{_text(self.path, MAX_PATH_BYTES)},"route":{_name(self.route)},'
+            f'"status":{status},"reason":{_name(self.reason)},'
+            f'"sub":{_name(self.sub, MAX_TEXT_CHARS)},"upstream":{_name(self.upstream)},'
+            f'"endpoint":{_name(self.endpoint)},"received_bytes":{self.received_bytes},'
+            f'"sent_bytes":{self.sent_bytes},"duration_ms":{self.duration_s * 1000:.3f},'
+            f'"upstream_ms":{upstream_ms},"aborted":{aborted},'
+            f'"trace_id":{_text(self.trace_id)}}}\n'
         )
         return text.encode("ascii")
 

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import StartGateway
 from tests.integration.test_admin import HOST, LOGIN, OPERATOR, PUBLIC_HOST, TOKEN, ask
-from tests.kit.gateway import GatewayProcess, bearer, configuration, mint
+from tests.kit.gateway import DEADLINE_S, GatewayProcess, bearer, configuration, mint
 from tests.kit.script import close, respond
 from tests.kit.upstream import Upstream
 from tests.kit.wire import Response, Wire
@@ -21,7 +21,6 @@ from tests.kit.wire import Response, Wire
 CANARY: Final = "canary7f3a9c"
 OK: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: s=%b\r\n\r\nok" % CANARY.encode()
 ADMIN: Final = {"listen": "127.0.0.1:0", "token": TOKEN}
-DEADLINE_S: Final = 20.0
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:

@@ -105,6 +105,10 @@ class Admin:
             }
 
 
+async def _metrics() -> str:
+    return METRICS
+
+
 @contextmanager
 def open_admin(
     *,
@@ -142,7 +146,7 @@ def open_admin(
                 hash_password=issuer.passwords.hash,
                 readiness=lambda: admin.components,
                 routes=lambda: ROUTES,
-                metrics=lambda: METRICS,
+                metrics=_metrics,
                 clock=lambda: admin.now_s,
                 guard=Guard(AdminToken(token), listener_names(["127.0.0.1"])),
             )
