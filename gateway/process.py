@@ -44,6 +44,7 @@ from gateway.issuer.passwords import PasswordChecker
 from gateway.issuer.revocation_table import RevocationTable
 from gateway.issuer.revocations import RevocationView
 from gateway.issuer.sync import StoreSync
+from gateway.observer import Observer
 from gateway.policy.claims import Claims
 from gateway.policy.describe import describe_route
 from gateway.policy.peers import TrustedProxies
@@ -132,7 +133,9 @@ def accept(
     _loop: object = None,
 ) -> Downstream:
     """Make the protocol of one accepted connection."""
-    return Downstream(app_state["worker"], server_state.connections)
+    worker: Worker = app_state["worker"]
+    worker.connections = server_state.connections
+    return Downstream(worker, server_state.connections)
 
 
 @asynccontextmanager
@@ -146,6 +149,7 @@ async def open_worker(plan: WorkerPlan) -> AsyncIterator[Worker]:
         passwords = PasswordChecker()
         stack.callback(passwords.close)
         parts = _Parts(plan, make_desk(plan.config, store, table), table, passwords)
+        stack.callback(parts.observer.close, parts.worker)
         stack.callback(parts.worker.close)
         sync = parts.sync(followed)
         # The plan's keys may be weeks old by now. Without the store they have to do.
@@ -189,6 +193,8 @@ class _Parts:
             revocations=RevocationView(table, max_silence_s=silence_s),
         )
         self.worker.on_keys_wanted = self.trust.want
+        self.observer = Observer(config, plan.table_path.parent, _clock)
+        self.observer.listen_to(self.worker)
 
     def use_ring(self, ring: KeyRing) -> None:
         """Sign and verify with other keys from now on; what has begun goes on as it began."""
@@ -254,6 +260,7 @@ class _Parts:
             hash_password=passwords.hash,
             readiness=self.readiness,
             routes=lambda: [describe_route(route) for route in worker.snapshot.routes],
+            metrics=lambda: self.observer.page(worker, self.ring, self._table),
             clock=_clock,
             guard=Guard(_admin_token(config), listener_names(each.host for each in listeners)),
         )
@@ -267,7 +274,7 @@ class _Parts:
             trusted_proxies=TrustedProxies(),
             endpoints=ADMIN_ENDPOINTS,
         )
-        return Worker(
+        admin = Worker(
             snapshot,
             build_admin(services),
             clock=_clock,
@@ -275,6 +282,8 @@ class _Parts:
             sweeper=worker.sweeper,
             revocations=worker.revocations,
         )
+        self.observer.listen_to_admin(admin)
+        return admin
 
     def sync(self, store: Store) -> StoreSync:
         """Return what follows *store* for this worker."""
@@ -287,7 +296,8 @@ class _Parts:
         first = (
             keep_table_tidy(self._table, _clock) if parent_pid is None else _end_with(parent_pid)
         )
-        return [first, watch_upstreams(self.worker), *self.trust.duties()]
+        watching = (watch_upstreams(self.worker), self.observer.run(self.worker))
+        return [first, *watching, *self.trust.duties()]
 
     def _control_services(self, passwords: PasswordChecker) -> ControlServices:
         config, desk = self._plan.config, self._desk

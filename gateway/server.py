@@ -31,6 +31,7 @@ from gateway.issuer.key_ring import KeyRing
 from gateway.issuer.revocation_table import RevocationTable
 from gateway.issuer.shared_file import SharedFileError
 from gateway.issuer.sync import StoreSync
+from gateway.observer import check_access_log
 from gateway.process import START_S, WorkerPlan, uvicorn_config
 from gateway.runtime_dir import runtime_dir
 from gateway.store.keys import StoredKey
@@ -56,6 +57,7 @@ def serve(path: Path) -> int:
             on.
     """
     config = load_config(path, os.environ)
+    check_access_log(config)
     _raise_descriptor_limit()
     with runtime_dir(Path(config.settings.runtime_dir)) as directory:
         table = RevocationTable.create(directory / _TABLE)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
+from gateway.config.access_log import OFF, AccessLog
 from gateway.config.addresses import Address, Listeners, TrustedNetwork
 from gateway.config.admin_settings import AdminSettings
 from gateway.config.fields import (
@@ -123,6 +124,10 @@ class Settings(Section):
     )
     admin: AdminSettings | None = Field(
         default=None, description="Probes and the admin API; there are none without it."
+    )
+    access_log: AccessLog = Field(
+        default=OFF,
+        description="Where a JSON line for each request goes: off, stdout, or a file.",
     )
     workers: Workers = Field(default=1, description="Processes that serve; auto is one per core.")
     store: StoreUrl = Field(

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.control.admin_keys import KeyEndpoints
+from gateway.control.admin_metrics import metrics_handler
 from gateway.control.admin_probes import Readiness, livez, readyz_handler
 from gateway.control.admin_revocations import RevocationEndpoint
 from gateway.control.admin_sessions import AllSessionEndpoints
@@ -38,6 +39,7 @@ class AdminServices:
     hash_password: Callable[[str], Awaitable[str]]  # as ``PasswordChecker.hash``
     readiness: Readiness
     routes: Callable[[], list[dict[str, Any]]]  # as they are now, described
+    metrics: Callable[[], Awaitable[str]]  # the page for Prometheus
     clock: Callable[[], float]  # seconds since the epoch; only ``gateway.server`` reads it itself
     guard: Guard
 
@@ -74,6 +76,7 @@ PROBES: Final[tuple[Row, ...]] = (
     ("GET", "/readyz", lambda services: readyz_handler(services.readiness)),
 )
 GUARDED: Final[tuple[Row, ...]] = (
+    ("GET", "/metrics", lambda services: metrics_handler(services.metrics)),
     ("GET", "/routes", _routes),
     ("GET", "/users", lambda services: _users(services).list_page),
     ("POST", "/users", lambda services: _users(services).add),

@@ -13,6 +13,7 @@ from typing import Any, Final
 from gateway.errors import ProtocolError, Reason
 from gateway.http1.host import parse_host
 from gateway.http1.names import DROP, PASS, FieldKind, NameTable, fold
+from gateway.http1.trace_context import find_trace_id
 
 _LENGTH: Final = re.compile(rb"[0-9]{1,20}")  # llhttp takes up to 2^64 - 1
 
@@ -49,6 +50,9 @@ class Fields:
         "lines",
         "options",
         "request_id",
+        "trace_id",
+        "trace_lines",
+        "traceparents",
         "upgrade",
         "websocket",
     )
@@ -71,6 +75,9 @@ class Fields:
         self.expects_other = False  # something that nobody can meet
         self.upgrade: list[bytes] = []  # what the client offers to switch to, in lower case
         self.websocket = False  # a websocket handshake, as far as its fields say
+        self.trace_id: bytes | None = None  # of the trace that the service is told of
+        self.traceparents: list[bytes] = []  # values
+        self.trace_lines: list[bytes] = []  # of that context; they stand among the others, too
         self.derived: dict[Any, Any] = {}  # what the policy made of these fields (``derive``)
 
     def remember(self, key: object, value: object) -> None:
@@ -104,6 +111,8 @@ def parse_fields(section: bytes, names: NameTable, *, max_fields: int) -> Fields
     if fields.chunked and fields.content_length is not None:  # llhttp refuses it; so do we
         raise ProtocolError(Reason.BAD_REQUEST, "Content-Length stands beside Transfer-Encoding.")
     fields.has_body = fields.chunked or bool(fields.content_length)
+    if fields.trace_lines:
+        _judge_trace(fields)
     if fields.options:
         _apply_connection(fields)
     return fields
@@ -169,6 +178,16 @@ def _take_request_id(fields: Fields, value: bytes, _: bytes) -> None:
     fields.request_id = value
 
 
+def _take_traceparent(fields: Fields, value: bytes, line: bytes) -> None:
+    fields.traceparents.append(value)
+    _take_tracestate(fields, value, line)
+
+
+def _take_tracestate(fields: Fields, _: bytes, line: bytes) -> None:
+    fields.trace_lines.append(line)
+    fields.lines.append(line)
+
+
 # What becomes of a field of each kind that neither just passes nor is just dropped.
 _TAKERS: Final[dict[FieldKind, Callable[[Fields, bytes, bytes], None]]] = {
     FieldKind.HOST: _take_host,
@@ -181,7 +200,22 @@ _TAKERS: Final[dict[FieldKind, Callable[[Fields, bytes, bytes], None]]] = {
     FieldKind.COOKIE: _take_cookie,
     FieldKind.FORWARDING: _take_forwarding,
     FieldKind.REQUEST_ID: _take_request_id,
+    FieldKind.TRACE_PARENT: _take_traceparent,
+    FieldKind.TRACE_STATE: _take_tracestate,
 }
+
+
+def _judge_trace(fields: Fields) -> None:
+    """Let a trace context pass whole, or nothing of it.
+
+    > If the vendor failed to parse traceparent, it MUST NOT attempt to parse tracestate.
+
+    Source: W3C Trace Context sections 3.2 and 3.3; two ``traceparent`` fields are none.
+    """
+    if len(fields.traceparents) == 1:
+        fields.trace_id = find_trace_id(fields.traceparents[0])
+    if fields.trace_id is None:
+        fields.lines = [line for line in fields.lines if line not in fields.trace_lines]
 
 
 def _check_transfer_encoding(fields: Fields, value: bytes) -> None:

@@ -133,6 +133,11 @@ class RevocationTable:
         return self._words[_GENERATION_WORD]
 
     @property
+    def count(self) -> int:
+        """How many revocations are held; some may have expired."""
+        return self._current().count
+
+    @property
     def capacity(self) -> int:
         """For how many revocations there is room before the table grows."""
         return self._current().capacity

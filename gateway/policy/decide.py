@@ -57,17 +57,17 @@ def decide(
     try:
         token = authenticate(snapshot, presented, route.auth, now_s, revocations)
     except CredentialError as error:
-        return Respond(error.reason, error.detail, route=route, issuer=error.issuer)
+        return _refuse_credential(error, route)
     if token is not None:
         refusal = route.require.find_refusal(token)
         if refusal is not None:
-            return Respond(refusal, route=route)
+            return Respond(refusal, route=route, token=token)
     if (request.head.fields.content_length or 0) > route.max_body_bytes:
-        return Respond(Reason.BODY_TOO_LARGE, route=route)
+        return Respond(Reason.BODY_TOO_LARGE, route=route, token=token)
     try:
         return plan_forward(snapshot, route, request, presented, token)
     except UnfitClaimError:
-        return Respond(Reason.CLAIM_MISMATCH, route=route)
+        return Respond(Reason.CLAIM_MISMATCH, route=route, token=token)
 
 
 def find_judge(snapshot: Snapshot, request: Request) -> Judge:
@@ -92,6 +92,12 @@ def find_judge(snapshot: Snapshot, request: Request) -> Judge:
     if snapshot.answers_preflights and (preflight := _find_preflight(snapshot, leaf, head)):
         return preflight
     return leaf.find(head.method) or _refuse_method(leaf)
+
+
+def _refuse_credential(error: CredentialError, route: Route | None = None) -> Respond:
+    respond = Respond(error.reason, error.detail, route=route)
+    respond.issuer = error.issuer
+    return respond
 
 
 def _refuse_method(leaf: Leaf[Route]) -> Respond:
@@ -200,4 +206,4 @@ def _decide_without_route(
     try:
         return admit(snapshot, presented, judge, now_s, revocations)
     except CredentialError as error:
-        return Respond(error.reason, error.detail, issuer=error.issuer)
+        return _refuse_credential(error)

@@ -314,7 +314,7 @@ class Serve:
 class Respond:
     """Answer here and now; the service never hears of the request."""
 
-    __slots__ = ("detail", "fields", "issuer", "reason", "route", "status")
+    __slots__ = ("detail", "fields", "issuer", "reason", "route", "status", "token")
 
     def __init__(
         self,
@@ -323,14 +323,15 @@ class Respond:
         *,
         status: int = 204,
         route: Route | None = None,
-        issuer: str = "",
+        token: VerifiedToken | None = None,
         fields: Iterable[tuple[bytes, bytes]] = (),
     ) -> None:
         self.reason = reason  # None: not a refusal, and *status* says what it is
         self.status = REASONS[reason].status if reason else status
         self.detail = detail or (REASONS[reason].title if reason else "")
         self.route = route  # the one that refused, where one was found
-        self.issuer = issuer  # whose keys were too few: new ones may be had
+        self.token = token  # that was good, and not enough
+        self.issuer = ""  # whose keys were too few: new ones may be had
         self.fields = fields  # what else the answer carries
 
 

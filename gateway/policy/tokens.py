@@ -57,6 +57,7 @@ class VerifiedToken:
         "checked_epoch",
         "claims",
         "expires_at_s",
+        "is_new",
         "issuer",
         "rendered",
         "roles",
@@ -75,6 +76,7 @@ class VerifiedToken:
         self.roles = roles_of(claims)
         self.scopes = scopes_of(claims)
         self.rendered: dict[object, bytes] = {}  # identity headers by plan, made at first use
+        self.is_new = True  # no request with it has ended yet; whoever counts requests unsets it
         self.checked_epoch: int = -1  # see ``revoked.RevocableToken``
 
 
@@ -103,6 +105,11 @@ class TokenVerifier:
     def __init__(self, issuers: tuple[Issuer, ...]) -> None:
         self._issuers = {issuer.name: issuer for issuer in issuers}
         self._memo: Memo[bytes, VerifiedToken] = Memo(CACHED_TOKENS)
+
+    @property
+    def remembered_count(self) -> int:
+        """How many tokens are remembered."""
+        return len(self._memo)
 
     def verify(self, token: bytes, now_s: float) -> VerifiedToken:
         """Return the verified claims of a token that counts at *now_s*.

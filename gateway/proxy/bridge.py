@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from starlette.types import Message
 
 from gateway.errors import Reason
+from gateway.observe.access import Record
 from gateway.policy.forwarding import client_of
 from gateway.policy.model import Request, Serve
 from gateway.proxy.answers import CONTINUE, build_answer, connection_fields
@@ -26,13 +27,35 @@ MAX_BODY_BYTES: Final = 64 * 1024  # DESIGN.md section 3
 class ControlCall:
     """A request that one of the gateway's own endpoints answers."""
 
-    __slots__ = ("_answer", "_body", "_client", "_fields", "_request", "_serve", "_task", "_worker")
+    __slots__ = (
+        "_answer",
+        "_body",
+        "_client",
+        "_fields",
+        "_record",
+        "_request",
+        "_state",
+        "_task",
+        "_worker",
+    )
 
-    def __init__(self, client: Client, request: Request, serve: Serve, worker: Worker) -> None:
+    def __init__(
+        self,
+        client: Client,
+        request: Request,
+        serve: Serve,
+        worker: Worker,
+        record: Record | None = None,
+    ) -> None:
         self._client = client
         self._request = request
-        self._serve = serve
         self._worker = worker
+        self._record = record
+        self._state: dict[str, Any] = {
+            "token": serve.token,
+            "refused": serve.refused,
+            "request_id": request.request_id.decode("ascii"),
+        }
         self._body: list[bytes] = []
         self._fields: Message = {}
         self._answer: list[bytes] = []
@@ -83,7 +106,7 @@ class ControlCall:
         if task is None:
             return
         task.remove_done_callback(self._on_done)
-        if self._serve.token is None:
+        if self._state["token"] is None:
             task.cancel()
         else:
             self._worker.unattended.add(task)
@@ -121,11 +144,7 @@ class ControlCall:
             "headers": headers,
             "client": (client, 0),  # its port is not known behind a proxy, and nobody asks
             "server": None,
-            "state": {
-                "token": self._serve.token,
-                "refused": self._serve.refused,
-                "request_id": self._request.request_id.decode("ascii"),
-            },
+            "state": self._state,
         }
 
     async def _receive(self) -> Message:
@@ -153,6 +172,9 @@ class ControlCall:
         body = b"".join(self._answer)
         head_method = head.method == b"HEAD"
         status = self._fields["status"]
+        if self._record is not None:
+            reason = self._state.get("reason")  # as ``control`` leaves it with a refusal
+            self._record.on_served(status, reason, 0 if head_method else len(body))
         self._client.write(build_answer(status, fields, body, head_method=head_method))
         self._client.finish(keep_alive=keep_alive)
 

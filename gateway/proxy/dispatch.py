@@ -7,6 +7,7 @@ from collections.abc import Callable
 from gateway.errors import Reason
 from gateway.http1.chunked import ChunkedDecoder
 from gateway.http1.request import RequestHead
+from gateway.observe.access import Record
 from gateway.policy.decide import decide
 from gateway.policy.forwarding import client_of
 from gateway.policy.model import Decision, Forward, Request, Respond, Serve, Snapshot
@@ -37,10 +38,16 @@ def decide_or_refuse(
 
 
 def dispatch(
-    client: Client, worker: Worker, snapshot: Snapshot, request: Request
+    client: Client,
+    worker: Worker,
+    snapshot: Snapshot,
+    request: Request,
+    record: Record | None = None,
 ) -> Call | Respond:
     """Decide on a request and return what will answer it, not yet started."""
     decision = decide_or_refuse(decide, snapshot, request, worker.clock(), worker.revocations)
+    if record is not None:
+        record.decision = decision
     if isinstance(decision, Forward):
         limit = decision.route.rate_limit
         if limit is not None and (wait_s := _take(worker, snapshot, request, decision, limit)):
@@ -49,11 +56,11 @@ def dispatch(
         pool = worker.pool_for(decision.route.upstream)
         if pool is None:
             return Respond(Reason.NO_HEALTHY_ENDPOINT, route=decision.route)
-        return Exchange(client, request.head, decision, pool)
+        return Exchange(client, request.head, decision, pool, record)
     if isinstance(decision, Serve):
         if (request.head.fields.content_length or 0) > MAX_BODY_BYTES:
             return Respond(Reason.BODY_TOO_LARGE)
-        return ControlCall(client, request, decision, worker)
+        return ControlCall(client, request, decision, worker, record)
     if decision.issuer:
         worker.on_keys_wanted(decision.issuer)
     return decision

@@ -9,6 +9,7 @@ from gateway.errors import Reason, UpstreamError
 from gateway.http1.chunked import LAST_CHUNK, encode_chunk
 from gateway.http1.request import RequestHead
 from gateway.http1.response import ResponseHead
+from gateway.observe.access import Record
 from gateway.policy.answer_edits import edit_answer
 from gateway.policy.model import Forward, Route
 from gateway.proxy.answers import CONTINUE
@@ -44,16 +45,25 @@ class Exchange:
         "_keep_alive",
         "_pending",
         "_pool",
+        "_record",
         "_trials",
         "answered",
         "request_done",
     )
 
-    def __init__(self, client: Client, head: RequestHead, forward: Forward, pool: Pool) -> None:
+    def __init__(
+        self,
+        client: Client,
+        head: RequestHead,
+        forward: Forward,
+        pool: Pool,
+        record: Record | None = None,
+    ) -> None:
         self._client = client
         self._head = head
         self._forward = forward
         self._pool = pool
+        self._record = record
         self._connection: UpstreamConnection | None = None
         self._pending: list[bytes] = []  # of the request's body, while there is no connection
         self._trials: _Trials | None = None
@@ -91,6 +101,8 @@ class Exchange:
         """Send the request on *connection*."""
         self._connection = connection
         head = self._head
+        if self._record is not None:
+            self._record.endpoint = self._pool.endpoint
         if not self.request_done:  # first, since a service that does not keep up pauses it again
             self._client.resume_reading()
         connection.begin(
@@ -157,6 +169,8 @@ class Exchange:
         self.answered = True
         if self._pool.group is not None:
             self._pool.group.on_answer(self._pool, response.status)
+        if self._record is not None:
+            self._record.on_head(response.status, len(piece))
         framing = self._answer_framing(response)
         if self._chunked_answer:
             piece = self._framed(piece, done=done)
@@ -170,6 +184,8 @@ class Exchange:
 
     def on_response_body(self, piece: bytes, *, done: bool) -> None:
         """Send more of the answer."""
+        if self._record is not None:
+            self._record.sent_bytes += len(piece)
         data = self._framed(piece, done=done)
         if done:
             self._connection = None
@@ -187,6 +203,8 @@ class Exchange:
         if group is not None and not was_stale:
             group.on_failure(self._pool, error)
         if self.answered:
+            if self._record is not None:
+                self._record.reason = error.reason
             self._client.abort(reset=self._ends_by_close)
         elif was_stale and self._is_repeatable and not self._trials_so_far.met_stale:
             self._trials_so_far.met_stale = True

@@ -115,6 +115,21 @@ class Pool:
             self.deadline_s = min(self.deadline_s, deadline_s)
         return None
 
+    @property
+    def idle_count(self) -> int:
+        """How many connections nobody uses."""
+        return len(self._idle)
+
+    @property
+    def open_count(self) -> int:
+        """How many there are, idle, used or being made."""
+        return self._open_count
+
+    @property
+    def waiting_count(self) -> int:
+        """How many requests wait for one."""
+        return len(self._waiting)
+
     def cancel(self, holder: Leaseholder) -> None:
         """Forget a waiting *holder*; a connection that is being made for it goes to another."""
         self._waiting = deque(waiter for waiter in self._waiting if waiter.holder is not holder)

@@ -3,11 +3,12 @@
 import asyncio
 import itertools
 import secrets
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, Final
 
 from starlette.types import ASGIApp
 
+from gateway.observe.access import Access
 from gateway.policy.model import Snapshot, Upstream
 from gateway.policy.revoked import Revocations
 from gateway.proxy.answers import Fields
@@ -42,7 +43,9 @@ class Worker:
         "_endpoints",
         "_id_numbers",
         "_id_prefix",
+        "access",
         "clock",
+        "connections",
         "control",
         "date",
         "on_keys_wanted",
@@ -73,6 +76,8 @@ class Worker:
         self.on_keys_wanted: Callable[[str], None] = _ignore
         self.rate_limiter = RateLimiter()
         self._endpoints: dict[str, Endpoints] = {}  # by the name of their upstream
+        self.access: Access | None = None  # set where requests are told of
+        self.connections: Collection[Any] = ()  # of clients; set with the first of them
         prefix = secrets.token_hex(_PREFIX_BYTES)  # so that ids of two processes do not meet
         self._id_prefix = prefix.encode() + b"-"
         self._id_numbers = itertools.count()
@@ -104,8 +109,14 @@ class Worker:
         made = self._endpoints[upstream.name] = Endpoints(upstream, limits, self.sweeper)
         return made
 
+    def pools(self) -> Iterable[tuple[str, tuple[Pool, ...]]]:
+        """Return the connections to every service that was asked for, by the upstream's name."""
+        return [(name, endpoints.pools) for name, endpoints in self._endpoints.items()]
+
     def close(self) -> None:
-        """Close what is idle; what is in use ends with its exchange."""
+        """Close what is idle and cut the clients that the drain has not seen the end of."""
+        for connection in tuple(self.connections):
+            connection.abort()
         for endpoints in self._endpoints.values():
             endpoints.close()
         self.sweeper.stop()

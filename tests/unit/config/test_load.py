@@ -22,9 +22,9 @@ FAULTS = [
     pytest.param("lisen: x", "f:5: unknown key 'lisen' -> did you mean 'listen'?", id="typo"),
     pytest.param(
         "zzz: 1",
-        "f:5: unknown key 'zzz' -> known keys: admin, claim_headers, credentials, issuers, limits, "
-        "listen, routes, runtime_dir, store, store_key, tokens, trusted_proxies, upstreams, users, "
-        "version, workers",
+        "f:5: unknown key 'zzz' -> known keys: access_log, admin, claim_headers, credentials, "
+        "issuers, limits, listen, routes, runtime_dir, store, store_key, tokens, trusted_proxies, "
+        "upstreams, users, version, workers",
         id="unknown",
     ),
     pytest.param(

@@ -27,6 +27,7 @@ from tests.unit.control.asking import ADMIN_TOKEN, JSON, REQUEST_ID
 from tests.unit.issuer.fakes import NOW_S
 
 BEARER: Final = f"Bearer {ADMIN_TOKEN}"
+METRICS: Final = "gateway_workers 1\n"
 ROUTES: Final = [{"name": "products", "path": "/api/**"}]
 OWN_HOST: Final = "http://127.0.0.1:8081"
 
@@ -104,6 +105,10 @@ class Admin:
             }
 
 
+async def _metrics() -> str:
+    return METRICS
+
+
 @contextmanager
 def open_admin(
     *,
@@ -141,6 +146,7 @@ def open_admin(
                 hash_password=issuer.passwords.hash,
                 readiness=lambda: admin.components,
                 routes=lambda: ROUTES,
+                metrics=_metrics,
                 clock=lambda: admin.now_s,
                 guard=Guard(AdminToken(token), listener_names(["127.0.0.1"])),
             )

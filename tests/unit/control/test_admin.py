@@ -29,6 +29,7 @@ class Ask:
 
 
 ASKS: Final = [
+    Ask("GET", "/metrics", 200),
     Ask("GET", "/routes", 200),
     Ask("GET", "/users", 200),
     Ask("POST", "/users", 201, {"username": "new", "password": "canary-new"}),
@@ -244,7 +245,7 @@ def test_head_is_guarded_like_get(house: House, ask: Ask) -> None:
         "/livez/x",
         "/READYZ",
         "/api/users",
-        "/metrics",
+        "/metrics/",
         "/reload",
         "/authenticate",
         "/whoami",

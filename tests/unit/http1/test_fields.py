@@ -169,3 +169,26 @@ def test_expectations_are_known(lines: list[bytes], expects: tuple[bool, bool]) 
     fields = _parse(*lines)
 
     assert expects == (fields.expects_continue, fields.expects_other)
+
+
+_PARENT = b"traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+_STATE = b"tracestate: vendor=1"
+
+
+@pytest.mark.parametrize(
+    ("lines", "passed"),
+    [
+        pytest.param([_PARENT, _STATE, _STATE], True, id="whole"),
+        pytest.param([_STATE, _PARENT], True, id="the-other-way-round"),
+        pytest.param([_PARENT, _PARENT], False, id="twice"),
+        pytest.param([_PARENT[:-1], _STATE], False, id="malformed"),
+        pytest.param([_STATE], False, id="state-alone"),
+    ],
+)
+def test_a_trace_context_passes_whole_or_not_at_all(*, lines: list[bytes], passed: bool) -> None:
+    """W3C Trace Context sections 3.2 and 3.3; the other fields stay, in their order."""
+    fields = _parse(b"A: 1", *lines, b"B: 2")
+
+    between = lines if passed else []
+    assert fields.lines == [b"A: 1", *between, b"B: 2"]
+    assert fields.trace_id == (b"0af7651916cd43dd8448eb211c80319c" if passed else None)
