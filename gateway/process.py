@@ -210,9 +210,9 @@ class _Parts:
         desk = make_desk(config, self.desk.store, self._table)
         keys = self.ring.verification_keys()
         verifier = make_verifier(config, keys, self.trust.keys())
+        minter = Minter(self.ring.signing, token_settings(config))
         # All that can fail is done. From here to the end nobody else comes in between.
-        self._config, self.desk = config, desk
-        self._minter = Minter(self.ring.signing, token_settings(config))
+        self._config, self.desk, self._minter = config, desk, minter
         self.worker.revocations = _view(config, self._table)
         control = build_control(self._control_services())
         self.worker.use(replace(snapshot, verifier=verifier), control)

@@ -1,11 +1,13 @@
 """A changed configuration file: taken over under load, by one worker and by several, or refused."""
 
 import os
+import shutil
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import argon2
@@ -14,7 +16,7 @@ import yaml
 
 from tests.conftest import StartGateway
 from tests.kit.client import LOST, Client
-from tests.kit.gateway import DEADLINE_S, GatewayProcess, configuration, mint
+from tests.kit.gateway import DEADLINE_S, GatewayProcess, configuration, mint, write_configuration
 from tests.kit.script import read_body, send, wait_for
 from tests.kit.upstream import Upstream
 
@@ -220,7 +222,7 @@ def several(start_gateway: StartGateway, own_upstream: Upstream) -> House:
 def test_workers_are_replaced_under_load_and_lose_nothing(several: House) -> None:
     """By the operator and by SIGHUP; a client repeats what met the close of its connection."""
     with load(several.gateway, tries=TRIES) as failures:
-        for number in range(4):
+        for number in range(3):
             known = set(several.gateway.worker_pids())
             several.write(**(with_new_route() if number % 2 == 0 else {}))
             if number < 2:
@@ -245,6 +247,26 @@ def test_several_workers_stay_as_they_are_where_the_file_is_bad(several: House) 
     several.hang_up()
     several.gateway.wait_for_line(REFUSED)
     assert several.gateway.worker_pids() == known
+
+
+def test_a_successor_that_cannot_start_replaces_nobody(
+    tmp_path: Path, own_upstream: Upstream
+) -> None:
+    """The workers that serve go on, with the old configuration."""
+    gateway = GatewayProcess(configuration(own_upstream.port, workers=2), tmp_path)
+    known = gateway.worker_pids()
+    for directory in tmp_path.glob("var/run-*"):
+        shutil.rmtree(directory)
+    document = configuration(own_upstream.port, workers=2, **with_new_route())
+    write_configuration(tmp_path, document)
+    os.kill(gateway.pid, signal.SIGHUP)
+    gateway.wait_for_line("reloaded by 0 of 2 workers only")
+    assert gateway.worker_pids() == known
+    with Client(gateway.port) as client:
+        assert client.ask("GET", "/new").status == 404
+        assert client.ask("GET", "/public").status == 200
+    with pytest.raises(AssertionError, match="the revocations cannot be opened"):
+        gateway.kill()  # starlette prints a traceback around it
 
 
 def test_a_long_answer_does_not_hold_up_a_reload(several: House, own_upstream: Upstream) -> None:
