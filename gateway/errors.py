@@ -55,6 +55,7 @@ class Reason(StrEnum):
     ROUTE_NOT_FOUND = "route_not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     CONFLICT = "conflict"
+    RELOAD_FAILED = "reload_failed"
 
     REQUEST_TIMEOUT = "request_timeout"
     BODY_TOO_LARGE = "body_too_large"
@@ -121,6 +122,7 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.ROUTE_NOT_FOUND: ReasonInfo(404, "No route leads there."),
     Reason.METHOD_NOT_ALLOWED: ReasonInfo(405, "The route does not take this method."),
     Reason.CONFLICT: ReasonInfo(409, "It is there already, or cannot be changed here."),
+    Reason.RELOAD_FAILED: ReasonInfo(409, "The configuration file was not taken over."),
     Reason.REQUEST_TIMEOUT: ReasonInfo(408, "The request did not arrive in time.", closes=True),
     Reason.BODY_TOO_LARGE: ReasonInfo(
         413, "The body is larger than this route takes.", closes=True

@@ -17,7 +17,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
-from email.utils import formatdate
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -27,14 +26,13 @@ from starlette.applications import Starlette
 
 from gateway.config.compile import compile_snapshot, make_verifier
 from gateway.config.load import Config
-from gateway.control.admin import ADMIN_ENDPOINTS, AdminServices, build_admin
+from gateway.control.admin import AdminServices, admin_snapshot, build_admin
 from gateway.control.admin_probes import ISSUERS, OK, TRAFFIC
 from gateway.control.admin_token import AdminToken
 from gateway.control.app import ControlServices, build_control
 from gateway.control.guard import Guard, listener_names
 from gateway.desk import Desk, configured_key, make_desk, store_url, token_settings
 from gateway.errors import CredentialError, Reason
-from gateway.http1.names import NameTable
 from gateway.issuer.grants import Granter, Lifetimes
 from gateway.issuer.housekeeping import keep_store_tidy, keep_table_tidy
 from gateway.issuer.key_ring import KeyRing, ring_of
@@ -47,13 +45,13 @@ from gateway.issuer.sync import StoreSync
 from gateway.observer import Observer
 from gateway.policy.claims import Claims
 from gateway.policy.describe import describe_route
-from gateway.policy.peers import TrustedProxies
-from gateway.policy.routing import Router
-from gateway.proxy.answers import Fields
+from gateway.policy.model import Snapshot
+from gateway.proxy.answers import DateField
 from gateway.proxy.downstream import Downstream
 from gateway.proxy.sweeper import Sweeper
 from gateway.proxy.watch import watch_upstreams
 from gateway.proxy.worker import Worker
+from gateway.reload import Reloader, hearing_hangups, read_again
 from gateway.store.engine import Store, StoreLimits
 from gateway.store.faults import StoreUnavailableError, UnfitStoreError
 from gateway.store.keys import StoredKey
@@ -151,7 +149,9 @@ async def open_worker(plan: WorkerPlan) -> AsyncIterator[Worker]:
         parts = _Parts(plan, make_desk(plan.config, store, table), table, passwords)
         stack.callback(parts.observer.close, parts.worker)
         stack.callback(parts.worker.close)
-        sync = parts.sync(followed)
+        sync = parts.sync = StoreSync(
+            followed, table, parts.desk.keeper, parts.use_ring, clock=_clock
+        )
         # The plan's keys may be weeks old by now. Without the store they have to do.
         with suppress(StoreUnavailableError, UnfitStoreError, TimeoutError):
             async with asyncio.timeout(_FIRST_LOOK_S):
@@ -162,8 +162,8 @@ async def open_worker(plan: WorkerPlan) -> AsyncIterator[Worker]:
         parts.worker.sweeper.start()
         await stack.enter_async_context(_noticing_drain(parts.drain))
         if plan.admin_sockets:  # ends first of all here: uvicorn has drained the public listener
-            admin = parts.make_admin(passwords)
-            await stack.enter_async_context(_listening(admin, plan.admin_sockets))
+            await stack.enter_async_context(_listening(parts.make_admin(), plan.admin_sockets))
+        stack.enter_context(hearing_hangups(parts.on_hangup))
         gc.collect()
         gc.freeze()  # what is here now lives as long as the process
         yield parts.worker
@@ -175,22 +175,25 @@ class _Parts:
     def __init__(
         self, plan: WorkerPlan, desk: Desk, table: RevocationTable, passwords: PasswordChecker
     ) -> None:
-        config = plan.config
-        self._plan = plan
-        self._desk = desk
+        config = self._config = plan.config
+        self._parent_pid = plan.parent_pid
+        self.desk = desk
         self._table = table
+        self._passwords = passwords
+        self.sync: StoreSync | None = None
+        self._admin: Worker | None = None
+        self._reloader = Reloader(lambda: self._config, self._use_config)
         self.ring = _first_ring(plan)
         self._minter = Minter(self.ring.signing, token_settings(config))
         self.trust = Trust(config, self._verify_anew, clock=asyncio.get_running_loop().time)
         self.draining = False
-        silence_s = config.settings.limits.store_silence
         self.worker = Worker(
             compile_snapshot(config, self.ring.verification_keys()),
-            build_control(self._control_services(passwords)),
+            build_control(self._control_services()),
             clock=_clock,
-            date=_DateField(_clock),
+            date=DateField(_clock),
             sweeper=Sweeper(),
-            revocations=RevocationView(table, max_silence_s=silence_s),
+            revocations=_view(config, table),
         )
         self.worker.on_keys_wanted = self.trust.want
         self.observer = Observer(config, plan.table_path.parent, _clock)
@@ -205,8 +208,40 @@ class _Parts:
     def _verify_anew(self) -> None:
         """Verify with the keys as they are now, our own and those of others."""
         keys = self.ring.verification_keys()
-        verifier = make_verifier(self._plan.config, keys, self.trust.keys())
+        verifier = make_verifier(self._config, keys, self.trust.keys())
         self.worker.snapshot = replace(self.worker.snapshot, verifier=verifier)
+
+    def _use_config(self, config: Config, snapshot: Snapshot) -> None:
+        """Go on with another configuration; *snapshot* is compiled from it, without keys."""
+        desk = make_desk(config, self.desk.store, self._table)
+        keys = self.ring.verification_keys()
+        verifier = make_verifier(config, keys, self.trust.keys())
+        minter = Minter(self.ring.signing, token_settings(config))
+        # All that can fail is done. From here to the end nobody else comes in between.
+        self._config, self.desk, self._minter = config, desk, minter
+        self.worker.revocations = _view(config, self._table)
+        control = build_control(self._control_services())
+        self.worker.use(replace(snapshot, verifier=verifier), control)
+        if self.sync is not None:
+            self.sync.use_keeper(desk.keeper)
+        if self._admin is not None:
+            self._admin.revocations = self.worker.revocations
+            snapshot = admin_snapshot(self.worker.snapshot)
+            self._admin.use(snapshot, build_admin(self._admin_services()))
+
+    def on_hangup(self) -> None:
+        """Read the configuration again; of several workers, it is their parent who does."""
+        if self._parent_pid is None:
+            self._reloader.on_signal()
+
+    async def reload(self) -> bool:
+        """Reload now, or ask the parent to; as ``control.admin_reload.Reload``."""
+        if self._parent_pid is None:
+            await self._reloader.reload()
+            return True
+        await asyncio.to_thread(read_again, self._config)  # it can tell nobody of faults
+        os.kill(self._parent_pid, signal.SIGHUP)
+        return False
 
     def introspect(self, token: str) -> Claims | None:
         """Return the claims of a token that counts now, or None.
@@ -244,54 +279,43 @@ class _Parts:
             store = "unreachable"
         traffic = "draining" if self.draining else OK
         components = {"configuration": OK, "store": store, TRAFFIC: traffic}
-        if self._plan.config.settings.issuers:
+        if self._config.settings.issuers:
             components[ISSUERS] = "keys unavailable" if self.trust.lacks_keys() else OK
         return components
 
-    def make_admin(self, passwords: PasswordChecker) -> Worker:
+    def make_admin(self) -> Worker:
         """Return what answers on the admin listener: its own endpoints, and no route."""
-        config, desk, worker = self._plan.config, self._desk, self.worker
+        self._admin = Worker(
+            admin_snapshot(self.worker.snapshot),
+            build_admin(self._admin_services()),
+            clock=_clock,
+            date=self.worker.date,
+            sweeper=self.worker.sweeper,
+            revocations=self.worker.revocations,
+        )
+        self.observer.listen_to_admin(self._admin)
+        return self._admin
+
+    def _admin_services(self) -> AdminServices:
+        config, desk = self._config, self.desk
         listeners = config.settings.admin.listen if config.settings.admin is not None else ()
-        services = AdminServices(
+        return AdminServices(
             users=desk.users,
             sessions=desk.sessions,
             revoker=desk.revoker,
             keeper=desk.keeper,
-            hash_password=passwords.hash,
+            hash_password=self._passwords.hash,
             readiness=self.readiness,
-            routes=lambda: [describe_route(route) for route in worker.snapshot.routes],
-            metrics=lambda: self.observer.page(worker, self.ring, self._table),
+            routes=lambda: [describe_route(route) for route in self.worker.snapshot.routes],
+            metrics=lambda: self.observer.page(self.worker, self.ring, self._table),
+            reload=self.reload,
             clock=_clock,
             guard=Guard(_admin_token(config), listener_names(each.host for each in listeners)),
         )
-        snapshot = replace(
-            worker.snapshot,
-            router=Router(),
-            names=NameTable(credentials=[b"authorization"]),
-            places=(),
-            routes=(),
-            upstreams=(),
-            trusted_proxies=TrustedProxies(),
-            endpoints=ADMIN_ENDPOINTS,
-        )
-        admin = Worker(
-            snapshot,
-            build_admin(services),
-            clock=_clock,
-            date=worker.date,
-            sweeper=worker.sweeper,
-            revocations=worker.revocations,
-        )
-        self.observer.listen_to_admin(admin)
-        return admin
-
-    def sync(self, store: Store) -> StoreSync:
-        """Return what follows *store* for this worker."""
-        return StoreSync(store, self._table, self._desk.keeper, self.use_ring, clock=_clock)
 
     def duties(self) -> list[Any]:
         """Return the other coroutines that run as long as the worker does."""
-        parent_pid = self._plan.parent_pid
+        parent_pid = self._parent_pid
         # With several workers it is their parent that tidies.
         first = (
             keep_table_tidy(self._table, _clock) if parent_pid is None else _end_with(parent_pid)
@@ -299,13 +323,13 @@ class _Parts:
         watching = (watch_upstreams(self.worker), self.observer.run(self.worker))
         return [first, *watching, *self.trust.duties()]
 
-    def _control_services(self, passwords: PasswordChecker) -> ControlServices:
-        config, desk = self._plan.config, self._desk
+    def _control_services(self) -> ControlServices:
+        config, desk = self._config, self.desk
         tokens = config.settings.tokens
         lifetimes = Lifetimes(idle_s=tokens.refresh_lifetime, absolute_s=tokens.session_lifetime)
         granter = Granter(desk.store, desk.accounts, self._minter, desk.revoker, lifetimes)
         return ControlServices(
-            login=Login(desk.store, desk.accounts, passwords, granter),
+            login=Login(desk.store, desk.accounts, self._passwords, granter),
             granter=granter,
             sessions=desk.sessions,
             keys=lambda: self.ring,
@@ -326,26 +350,14 @@ def _first_ring(plan: WorkerPlan) -> KeyRing:
     return ring
 
 
+def _view(config: Config, table: RevocationTable) -> RevocationView:
+    return RevocationView(table, max_silence_s=config.settings.limits.store_silence)
+
+
 def _admin_token(config: Config) -> AdminToken:
     admin = config.settings.admin
     secret = None if admin is None else admin.token
     return AdminToken(None if secret is None else secret.get_secret_value())
-
-
-class _DateField:
-    """The ``Date`` field of our own answers, made once a second (RFC 9110 section 6.6.1)."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._second = 0
-        self._fields: Fields = []
-
-    def __call__(self) -> Fields:
-        second = int(self._clock())
-        if second != self._second:
-            self._second = second
-            self._fields = [(b"date", formatdate(second, usegmt=True).encode("ascii"))]
-        return self._fields
 
 
 @asynccontextmanager

@@ -1,11 +1,11 @@
-"""The Starlette app of the admin listener: probes, and users, sessions, keys and revocations.
+"""The Starlette app of the admin listener: probes, reload, users, sessions, keys and revocations.
 
 One table says what there is. What the app answers and what the data plane hands over to it are made
 from that table, so that neither knows a path that the other does not.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 from starlette.applications import Starlette
@@ -15,17 +15,21 @@ from starlette.responses import Response
 from gateway.control.admin_keys import KeyEndpoints
 from gateway.control.admin_metrics import metrics_handler
 from gateway.control.admin_probes import Readiness, livez, readyz_handler
+from gateway.control.admin_reload import Reload, reload_handler
 from gateway.control.admin_revocations import RevocationEndpoint
 from gateway.control.admin_sessions import AllSessionEndpoints
 from gateway.control.admin_users import UserEndpoints
 from gateway.control.answers import Handler, json_answer
 from gateway.control.app import build_app
 from gateway.control.guard import Guard
+from gateway.http1.names import NameTable
 from gateway.issuer.key_rotation import KeyKeeper
 from gateway.issuer.revoker import Revoker
 from gateway.issuer.sessions import Sessions
 from gateway.issuer.user_admin import UserAdmin
-from gateway.policy.model import ControlEndpoint
+from gateway.policy.model import ControlEndpoint, Snapshot
+from gateway.policy.peers import TrustedProxies
+from gateway.policy.routing import Router
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,7 @@ class AdminServices:
     readiness: Readiness
     routes: Callable[[], list[dict[str, Any]]]  # as they are now, described
     metrics: Callable[[], Awaitable[str]]  # the page for Prometheus
+    reload: Reload
     clock: Callable[[], float]  # seconds since the epoch; only ``gateway.server`` reads it itself
     guard: Guard
 
@@ -78,6 +83,7 @@ PROBES: Final[tuple[Row, ...]] = (
 GUARDED: Final[tuple[Row, ...]] = (
     ("GET", "/metrics", lambda services: metrics_handler(services.metrics)),
     ("GET", "/routes", _routes),
+    ("POST", "/reload", lambda services: reload_handler(services.reload)),
     ("GET", "/users", lambda services: _users(services).list_page),
     ("POST", "/users", lambda services: _users(services).add),
     ("GET", "/users/{id}", lambda services: _users(services).find),
@@ -96,6 +102,20 @@ GUARDED: Final[tuple[Row, ...]] = (
 ADMIN_ENDPOINTS: Final[tuple[ControlEndpoint, ...]] = tuple(
     ControlEndpoint(path) for path in dict.fromkeys(path for _, path, _ in (*PROBES, *GUARDED))
 )
+
+
+def admin_snapshot(public: Snapshot) -> Snapshot:
+    """Return what the data plane of the admin listener decides by: these endpoints, no route."""
+    return replace(
+        public,
+        router=Router(),
+        names=NameTable(credentials=[b"authorization"]),
+        places=(),
+        routes=(),
+        upstreams=(),
+        trusted_proxies=TrustedProxies(),
+        endpoints=ADMIN_ENDPOINTS,
+    )
 
 
 def build_admin(services: AdminServices) -> Starlette:

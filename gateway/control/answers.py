@@ -56,7 +56,12 @@ def granted(grant: Grant, message: str) -> dict[str, Any]:
 
 
 def refusal(
-    request: Request, reason: Reason, detail: str = "", headers: Mapping[str, str] | None = None
+    request: Request,
+    reason: Reason,
+    detail: str = "",
+    headers: Mapping[str, str] | None = None,
+    *,
+    members: Mapping[str, Any] | None = None,
 ) -> Response:
     """Return the problem document of a reason, and leave the reason for the access log.
 
@@ -65,6 +70,7 @@ def refusal(
         reason: Gives status, title and challenge.
         detail: A fixed sentence in place of the reason's own; never data of the request.
         headers: What this refusal carries beyond them.
+        members: What its document says beyond that.
     """
     request.state.reason = reason
     fields = {**_NO_STORE, **(headers or {})}
@@ -72,7 +78,7 @@ def refusal(
     if challenge is not None:
         fields["WWW-Authenticate"] = challenge
     return Response(
-        problem_body(reason, detail, getattr(request.state, "request_id", "")),
+        problem_body(reason, detail, getattr(request.state, "request_id", ""), members),
         REASONS[reason].status,
         fields,
         "application/problem+json",

@@ -62,6 +62,10 @@ class StoreSync:
             group.create_task(revocations.listen(self._store, self._news.set))
             group.create_task(self._follow())
 
+    def use_keeper(self, keeper: KeyKeeper | None) -> None:
+        """Read and move keys with another one from now on."""
+        self._keeper = keeper
+
     async def catch_up(self) -> None:
         """Take in all that the store has to tell.
 

@@ -4,8 +4,9 @@ Source: RFC 9457 (problem details), RFC 6750 section 3 (``WWW-Authenticate``).
 """
 
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from gateway.errors import REASONS, Reason
 
@@ -37,8 +38,13 @@ def challenge_for(reason: Reason) -> str | None:
     return _REALM if reason in _BARE else _INVALID_TOKEN
 
 
-def problem_body(reason: Reason, detail: str, request_id: str) -> bytes:
-    """Return the problem document; *detail* is a fixed sentence, never data of the request."""
+def problem_body(
+    reason: Reason, detail: str, request_id: str, members: Mapping[str, Any] | None = None
+) -> bytes:
+    """Return the problem document; *detail* is a fixed sentence, never data of the request.
+
+    *members* stand behind those that every document has (RFC 9457 section 3.2).
+    """
     info = REASONS[reason]
     return json.dumps(
         {
@@ -48,5 +54,6 @@ def problem_body(reason: Reason, detail: str, request_id: str) -> bytes:
             "detail": detail or info.title,
             "reason": reason,
             "request_id": request_id,
+            **(members or {}),
         }
     ).encode("ascii")

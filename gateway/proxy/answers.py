@@ -1,6 +1,7 @@
 """Answers that the gateway gives itself, as bytes."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from email.utils import formatdate
 from typing import Final
 
 from gateway.errors import Reason
@@ -74,3 +75,20 @@ def answer_fields(respond: Respond, head: RequestHead | None) -> Fields:
     if cors is not None and respond.reason is not None and head is not None:
         fields += cors.answer_fields(head.fields)
     return fields
+
+
+class DateField:
+    """The ``Date`` field of our own answers, made once a second (RFC 9110 section 6.6.1)."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._second = 0
+        self._fields: Fields = []
+
+    def __call__(self) -> Fields:
+        """Return the field of now."""
+        second = int(self._clock())
+        if second != self._second:
+            self._second = second
+            self._fields = [(b"date", formatdate(second, usegmt=True).encode("ascii"))]
+        return self._fields

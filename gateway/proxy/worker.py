@@ -82,6 +82,17 @@ class Worker:
         self._id_prefix = prefix.encode() + b"-"
         self._id_numbers = itertools.count()
 
+    def use(self, snapshot: Snapshot, control: ASGIApp) -> None:
+        """Decide and answer by others from now on; what has begun goes on as it began."""
+        self.snapshot = snapshot
+        self.control = control
+        known = {upstream.name: upstream for upstream in snapshot.upstreams}
+        for name in list(self._endpoints):
+            if name in known:
+                self.endpoints_of(known[name])
+            else:
+                self._endpoints.pop(name).retire()
+
     def new_request_id(self) -> bytes:
         """Return an id that no other request has; it is not a secret."""
         return self._id_prefix + b"%08x" % next(self._id_numbers)

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.control.admin import AdminServices, build_admin
 from gateway.control.admin_token import AdminToken
 from gateway.control.guard import Guard, listener_names
+from gateway.errors import ConfigError, ConfigErrors
 from gateway.issuer.grants import Grant
 from gateway.issuer.key_rotation import KeyKeeper, KeyPolicy
 from gateway.store.keys import KeyBox
@@ -42,6 +43,8 @@ class Admin:
     now_s: float = NOW_S
     components: dict[str, str] = field(default_factory=lambda: {"configuration": "ok"})
     state: dict[str, Any] = field(default_factory=dict)  # of the last request
+    reload_faults: list[ConfigError] = field(default_factory=list)  # what the next reload finds
+    reload_is_done: bool = True  # by the time of its answer
 
     def ask(
         self,
@@ -78,6 +81,12 @@ class Admin:
         """Whether a login begins a session now."""
         attempt = self.issuer.try_login(username, now_s=self.now_s, **more)
         return isinstance(self.runner.run(attempt), Grant)
+
+    async def reload(self) -> bool:
+        """Stand in for the reload of a worker."""
+        if self.reload_faults:
+            raise ConfigErrors(self.reload_faults)
+        return self.reload_is_done
 
     def content(self) -> dict[str, list[Any]]:
         """Return all that the store holds."""
@@ -147,6 +156,7 @@ def open_admin(
                 readiness=lambda: admin.components,
                 routes=lambda: ROUTES,
                 metrics=_metrics,
+                reload=admin.reload,
                 clock=lambda: admin.now_s,
                 guard=Guard(AdminToken(token), listener_names(["127.0.0.1"])),
             )

@@ -31,6 +31,7 @@ class Ask:
 ASKS: Final = [
     Ask("GET", "/metrics", 200),
     Ask("GET", "/routes", 200),
+    Ask("POST", "/reload", 200),
     Ask("GET", "/users", 200),
     Ask("POST", "/users", 201, {"username": "new", "password": "canary-new"}),
     Ask("GET", "/users/{user}", 200),
@@ -246,7 +247,7 @@ def test_head_is_guarded_like_get(house: House, ask: Ask) -> None:
         "/READYZ",
         "/api/users",
         "/metrics/",
-        "/reload",
+        "/reload/",
         "/authenticate",
         "/whoami",
     ],

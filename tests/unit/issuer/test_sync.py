@@ -132,6 +132,27 @@ async def test_new_keys_are_told_once(store: Store, table: RevocationTable) -> N
     assert rings[2].signing.kid == rings[1].others[0].kid
 
 
+async def test_another_keeper_goes_on_with_the_keys(store: Store, table: RevocationTable) -> None:
+    """After a reload: by its policy, a key that waits signs earlier."""
+    slow, fast = (
+        KeyKeeper(store, KeyBox(), KeyPolicy(algorithm="ES256", token_lifetime_s=lifetime_s))
+        for lifetime_s in (1000.0, 10.0)
+    )
+    await slow.open(NOW_S - 100)
+    await slow.rotate(NOW_S - 100)
+    rings: list[KeyRing] = []
+    sync = _sync(store, table, keeper=slow, rings=rings)
+    await sync.catch_up()
+    await sync.catch_up()
+    assert len(rings) == 1
+    sync.use_keeper(fast)
+    await sync.catch_up()
+    await sync.catch_up()
+
+    assert len(rings) == 2
+    assert rings[1].signing.kid != rings[0].signing.kid
+
+
 async def test_a_store_that_takes_no_writes_has_been_reached(
     store: Store, table: RevocationTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,3 +68,20 @@ def test_where_no_endpoint_is_healthy_the_request_is_refused() -> None:
         assert b'"reason": "no_healthy_endpoint"' in answer
 
     run(test, health=check)
+
+
+def test_an_upstream_that_a_reload_has_removed_is_retired() -> None:
+    """Its idle connections are closed; those that others use stay as they are."""
+    gone = replace(SERVICE, name="gone")
+
+    def test(client: Client) -> None:
+        worker = client.worker
+        pool = worker.pool_for(SERVICE)
+        _, idle = client.connect_upstream(gone)
+        kept = replace(worker.snapshot, upstreams=(replace(SERVICE),))
+        worker.use(kept, worker.control)
+        assert worker.snapshot is kept
+        assert idle.closed
+        assert worker.pool_for(kept.upstreams[0]) is pool
+
+    run(test)
