@@ -34,6 +34,7 @@ from gateway.issuer.sync import StoreSync
 from gateway.process import START_S, WorkerPlan, uvicorn_config
 from gateway.runtime_dir import runtime_dir
 from gateway.store.keys import StoredKey
+from gateway.tls import check_tls
 
 _TABLE: Final = "revocations"
 _LISTEN_CURES: Final = {
@@ -56,6 +57,7 @@ def serve(path: Path) -> int:
             on.
     """
     config = load_config(path, os.environ)
+    check_tls(config, _clock())
     _raise_descriptor_limit()
     with runtime_dir(Path(config.settings.runtime_dir)) as directory:
         table = RevocationTable.create(directory / _TABLE)
@@ -164,11 +166,14 @@ def _run_one(plan: WorkerPlan, sockets: list[socket.socket]) -> None:
 
 
 def _tell(sockets: Sequence[socket.socket], plan: WorkerPlan) -> None:
-    for role, listeners in (("listening", sockets), ("admin", plan.admin_sockets)):
+    scheme = "https" if plan.config.settings.tls is not None else "http"
+    for what, listeners in (
+        (f"listening on {scheme}", sockets),
+        ("admin on http", plan.admin_sockets),
+    ):
         for listener in listeners:
-            host, port = listener.getsockname()[:2]
-            address = Address(host, port)
-            print(f"gateway: {role} on http://{address}", file=sys.stderr, flush=True)  # noqa: T201
+            address = Address(*listener.getsockname()[:2])
+            print(f"gateway: {what}://{address}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _listen_all(config: Config, key: str, addresses: Sequence[Address]) -> list[socket.socket]:

@@ -29,6 +29,7 @@ from gateway.config.names import UpstreamName
 from gateway.config.route_settings import ClaimHeaders, RouteSettings
 from gateway.config.secret_values import PasswordHash, StoreKey, StoreUrl
 from gateway.config.section import Section, size_field, time_field
+from gateway.config.tls_settings import TlsSettings
 from gateway.config.token_settings import CredentialSettings, TokensSettings
 from gateway.config.upstream_settings import UpstreamSettings
 from gateway.config.workers import Workers
@@ -120,6 +121,9 @@ class Settings(Section):
         default=(Address("127.0.0.1", 8080),),
         description="Where clients connect: host:port or [v6]:port, or a list of them.",
         json_schema_extra={"default": "127.0.0.1:8080"},
+    )
+    tls: TlsSettings | None = Field(
+        default=None, description="The certificate of 'listen', which then speaks TLS only."
     )
     admin: AdminSettings | None = Field(
         default=None, description="Probes and the admin API; there are none without it."
