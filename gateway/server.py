@@ -21,7 +21,7 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from gateway.config.addresses import Address
+from gateway.config.addresses import Address, SocketFile
 from gateway.config.compile import compile_snapshot
 from gateway.config.load import Config, load_config
 from gateway.config.workers import worker_count
@@ -31,8 +31,9 @@ from gateway.issuer.key_ring import KeyRing
 from gateway.issuer.revocation_table import RevocationTable
 from gateway.issuer.shared_file import SharedFileError
 from gateway.issuer.sync import StoreSync
-from gateway.process import START_S, WorkerPlan, uvicorn_config
+from gateway.process import BACKLOG, START_S, WorkerPlan, uvicorn_config
 from gateway.runtime_dir import runtime_dir
+from gateway.socket_file import listen_on, remove
 from gateway.store.keys import StoredKey
 from gateway.tls import check_tls
 
@@ -59,10 +60,14 @@ def serve(path: Path) -> int:
     config = load_config(path, os.environ)
     check_tls(config, _clock())
     _raise_descriptor_limit()
-    with runtime_dir(Path(config.settings.runtime_dir)) as directory:
+    with (
+        runtime_dir(Path(config.settings.runtime_dir)) as directory,
+        contextlib.ExitStack() as stack,
+    ):
         table = RevocationTable.create(directory / _TABLE)
         keys = asyncio.run(_prepare(config, table))
         sockets = _listen_all(config, "listen", config.settings.listen)
+        _remove_at_end(stack, sockets)
         admin = config.settings.admin
         admin_sockets = [] if admin is None else _listen_all(config, "admin", admin.listen)
         workers = worker_count(config.settings.workers)
@@ -172,22 +177,43 @@ def _tell(sockets: Sequence[socket.socket], plan: WorkerPlan) -> None:
         ("admin on http", plan.admin_sockets),
     ):
         for listener in listeners:
-            address = Address(*listener.getsockname()[:2])
-            print(f"gateway: {what}://{address}", file=sys.stderr, flush=True)  # noqa: T201
+            name = listener.getsockname()
+            if isinstance(name, str):
+                text = f"listening on {SocketFile(name)}"
+            else:
+                text = f"{what}://{Address(*name[:2])}"
+            print(f"gateway: {text}", file=sys.stderr, flush=True)  # noqa: T201
 
 
-def _listen_all(config: Config, key: str, addresses: Sequence[Address]) -> list[socket.socket]:
+def _remove_at_end(stack: contextlib.ExitStack, sockets: Sequence[socket.socket]) -> None:
+    """Have the files of Unix sockets removed; asked for before uvicorn closes these."""
+    for listener in sockets:
+        if listener.family == socket.AF_UNIX:
+            path = Path(listener.getsockname())
+            stack.callback(remove, path, path.lstat())
+
+
+def _listen_all(
+    config: Config, key: str, addresses: Sequence[Address | SocketFile]
+) -> list[socket.socket]:
     return [_listen(config, key, index, address) for index, address in enumerate(addresses)]
 
 
-def _listen(config: Config, key: str, index: int, address: Address) -> socket.socket:
+def _listen(config: Config, key: str, index: int, address: Address | SocketFile) -> socket.socket:
     """Bind a listener; uvicorn begins to listen once everything is ready."""
     try:
+        if isinstance(address, SocketFile):
+            return listen_on(Path(address.path), BACKLOG)
         return socket.create_server((address.host, address.port), family=_family(address))
     except OSError as error:
         place = config.place(key, index) if key == "listen" else config.place(key, "listen", index)
         reason = (error.strerror or "no reason told").partition(" (while")[0]  # Python adds it
-        cure = _LISTEN_CURES.get(error.errno or 0, "name an address of this host")
+        if isinstance(address, SocketFile):
+            cure = (
+                "stop what listens there, or name a path in a folder that the gateway may write to"
+            )
+        else:
+            cure = _LISTEN_CURES.get(error.errno or 0, "name an address of this host")
         raise ConfigError(place, f"cannot listen on {address}: {reason}", cure) from None
 
 
