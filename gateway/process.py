@@ -55,6 +55,7 @@ from gateway.reload import Reloader, hearing_hangups, read_again
 from gateway.store.engine import Store, StoreLimits
 from gateway.store.faults import StoreUnavailableError, UnfitStoreError
 from gateway.store.keys import StoredKey
+from gateway.tls import ServerTls
 from gateway.trust import Trust
 
 BACKLOG: Final = 2048  # connections that wait to be accepted; uvicorn's default, nginx: 511
@@ -86,15 +87,17 @@ class WorkerPlan:
 
 def uvicorn_config(plan: WorkerPlan, *, workers: int = 1) -> uvicorn.Config:
     """Return how uvicorn hosts our protocol; the app only gives it a process's life."""
+    app = _App(plan)
     return uvicorn.Config(
-        _App(plan),
+        app,
         factory=True,
         http=accept,  # type: ignore[arg-type]  # called like the class that uvicorn asks for
-        loop="uvloop",
+        loop="gateway.loop:Loop",
         lifespan="on",
         ws="none",
         interface="asgi3",
         workers=workers,
+        ssl_context_factory=app.tls.make_context if app.tls is not None else None,
         backlog=BACKLOG,
         timeout_graceful_shutdown=DRAIN_S,
         # uvicorn kills who does not answer by then, and one that still starts cannot.
@@ -111,13 +114,16 @@ class _App:
 
     def __init__(self, plan: WorkerPlan) -> None:
         self._plan = plan
+        tls = plan.config.settings.tls
+        self.tls = ServerTls(tls, _clock) if tls is not None else None
 
     def __call__(self) -> Starlette:
         plan = self._plan
+        duties = [self.tls.follow()] if self.tls is not None else []
 
         @asynccontextmanager
         async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
-            async with open_worker(plan) as worker:
+            async with open_worker(plan) as worker, _running(duties):
                 yield {"worker": worker}
 
         return Starlette(lifespan=lifespan)

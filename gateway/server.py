@@ -24,7 +24,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
-from gateway.config.addresses import Address
+from gateway.config.addresses import Address, SocketFile
 from gateway.config.compile import compile_snapshot
 from gateway.config.load import Config, load_config
 from gateway.config.workers import worker_count
@@ -35,10 +35,12 @@ from gateway.issuer.revocation_table import RevocationTable
 from gateway.issuer.shared_file import SharedFileError
 from gateway.issuer.sync import StoreSync
 from gateway.observer import check_access_log
-from gateway.process import START_S, WorkerPlan, uvicorn_config
+from gateway.process import BACKLOG, START_S, WorkerPlan, uvicorn_config
 from gateway.reload import read_again, tell_done, tell_refused
 from gateway.runtime_dir import runtime_dir
+from gateway.socket_file import listen_on, remove
 from gateway.store.keys import StoredKey
+from gateway.tls import check_tls
 
 _TABLE: Final = "revocations"
 _LISTEN_CURES: Final = {
@@ -65,11 +67,16 @@ def serve(path: Path) -> int:
     signal.signal(signal.SIGHUP, lambda *_: None)  # what asks for a reload must not end a start
     config = load_config(path, os.environ)
     check_access_log(config)
+    check_tls(config, _clock())
     _raise_descriptor_limit()
-    with runtime_dir(Path(config.settings.runtime_dir)) as directory:
+    with (
+        runtime_dir(Path(config.settings.runtime_dir)) as directory,
+        contextlib.ExitStack() as stack,
+    ):
         table = RevocationTable.create(directory / _TABLE)
         keys = asyncio.run(_prepare(config, table))
         sockets = _listen_all(config, "listen", config.settings.listen)
+        _remove_at_end(stack, sockets)
         admin = config.settings.admin
         admin_sockets = [] if admin is None else _listen_all(config, "admin", admin.listen)
         workers = worker_count(config.settings.workers)
@@ -227,25 +234,49 @@ def _run_one(plan: WorkerPlan, sockets: list[socket.socket]) -> None:
 
 
 def _tell(sockets: Sequence[socket.socket], plan: WorkerPlan) -> None:
-    for role, listeners in (("listening", sockets), ("admin", plan.admin_sockets)):
+    scheme = "https" if plan.config.settings.tls is not None else "http"
+    for what, listeners in (
+        (f"listening on {scheme}", sockets),
+        ("admin on http", plan.admin_sockets),
+    ):
         for listener in listeners:
-            host, port = listener.getsockname()[:2]
-            address = Address(host, port)
-            print(f"gateway: {role} on http://{address}", file=sys.stderr, flush=True)  # noqa: T201
+            name = listener.getsockname()
+            if isinstance(name, str):
+                text = f"listening on {SocketFile(name)}"
+            else:
+                text = f"{what}://{Address(*name[:2])}"
+            print(f"gateway: {text}", file=sys.stderr, flush=True)  # noqa: T201
 
 
-def _listen_all(config: Config, key: str, addresses: Sequence[Address]) -> list[socket.socket]:
+def _remove_at_end(stack: contextlib.ExitStack, sockets: Sequence[socket.socket]) -> None:
+    """Have the files of Unix sockets removed; asked for before uvicorn closes these."""
+    for listener in sockets:
+        if listener.family == socket.AF_UNIX:
+            path = Path(listener.getsockname())
+            stack.callback(remove, path, path.lstat())
+
+
+def _listen_all(
+    config: Config, key: str, addresses: Sequence[Address | SocketFile]
+) -> list[socket.socket]:
     return [_listen(config, key, index, address) for index, address in enumerate(addresses)]
 
 
-def _listen(config: Config, key: str, index: int, address: Address) -> socket.socket:
+def _listen(config: Config, key: str, index: int, address: Address | SocketFile) -> socket.socket:
     """Bind a listener; uvicorn begins to listen once everything is ready."""
     try:
+        if isinstance(address, SocketFile):
+            return listen_on(Path(address.path), BACKLOG)
         return socket.create_server((address.host, address.port), family=_family(address))
     except OSError as error:
         place = config.place(key, index) if key == "listen" else config.place(key, "listen", index)
         reason = (error.strerror or "no reason told").partition(" (while")[0]  # Python adds it
-        cure = _LISTEN_CURES.get(error.errno or 0, "name an address of this host")
+        if isinstance(address, SocketFile):
+            cure = (
+                "stop what listens there, or name a path in a folder that the gateway may write to"
+            )
+        else:
+            cure = _LISTEN_CURES.get(error.errno or 0, "name an address of this host")
         raise ConfigError(place, f"cannot listen on {address}: {reason}", cure) from None
 
 

@@ -1,5 +1,6 @@
 """``gateway check``."""
 
+import time
 from typing import Annotated
 
 import typer
@@ -16,6 +17,7 @@ from gateway.cli.loading import (
 from gateway.cli.output import print_line
 from gateway.config.compile import find_warnings
 from gateway.config.secrets import ConfigWarning
+from gateway.tls import check_tls
 
 
 def check(
@@ -33,9 +35,11 @@ def check(
     """
     with exit_on_config_errors():
         loaded = load(config)
+        now_s = time.time()  # noqa: TID251 (the edge of the process: read here once, passed on)
+        tls_warnings = check_tls(loaded.config, now_s)
         store = look_at_store(loaded.config)
         _, key_warnings = look_at_others(loaded.config)
-    warnings = find_warnings(loaded.config, loaded.snapshot)
+    warnings = [*tls_warnings, *find_warnings(loaded.config, loaded.snapshot)]
     if store.outage:
         warnings.append(ConfigWarning(loaded.config.place("store"), store.outage))
     warnings += key_warnings

@@ -22,6 +22,7 @@ from gateway.cli.demo_walk import Walk
 from gateway.cli.loading import DEFAULT_CONFIG, ConfigPath, exit_on_config_errors, load
 from gateway.cli.output import print_error, print_heading, print_line
 from gateway.config.addresses import Address
+from gateway.errors import ConfigError
 
 _START_DEADLINE_S: Final = 60.0  # both start in a second; a loaded CI machine takes its time
 _STOP_DEADLINE_S: Final = 15.0
@@ -81,7 +82,14 @@ def find_addresses(config: Path) -> tuple[Address, Address]:
     """Return where the file says that the service and the gateway are."""
     loaded = load(config)
     endpoint = loaded.snapshot.upstreams[0].endpoints[0]
-    return Address(endpoint.host, endpoint.port), loaded.config.settings.listen[0]
+    listener = loaded.config.settings.listen[0]
+    if not isinstance(listener, Address) or loaded.config.settings.tls is not None:
+        raise ConfigError(
+            loaded.config.place("listen"),
+            "the demo speaks plain HTTP over TCP",
+            "name host:port first, without 'tls'",
+        )
+    return Address(endpoint.host, endpoint.port), listener
 
 
 def _on_sigterm(_signal: int, _frame: object) -> NoReturn:

@@ -16,6 +16,8 @@ _AnyIP: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _MAX_PORT: Final = 65535
 _LISTEN_CURE: Final = "write host:port or [v6]:port, for example 127.0.0.1:8080"
+_PUBLIC_CURE: Final = f"{_LISTEN_CURE}, or unix:/path"
+_MAX_SOCKET_BYTES: Final = 103  # sun_path: 108 in unix(7) and 104 on macOS, with a NUL behind it
 _ENDPOINT_CURE: Final = "write http://host:port, for example http://127.0.0.1:9000"
 _PORT: Final = re.compile(r"0|[1-9][0-9]{0,4}")
 
@@ -46,6 +48,16 @@ class Address:
         if one is None or two is None or one.version != two.version:
             return False
         return one == two or one.is_unspecified or two.is_unspecified
+
+
+@dataclass(frozen=True, slots=True)
+class SocketFile:
+    """A Unix socket to listen on."""
+
+    path: str  # relative ones count from the working directory
+
+    def __str__(self) -> str:
+        return f"unix:{self.path}"
 
 
 def _ip_address(host: str) -> _AnyIP | None:
@@ -83,11 +95,27 @@ def parse_host_name(text: str) -> str | None:
 def _parse_listen(value: object) -> Address:
     text = value if isinstance(value, str) else ""
     if text.startswith("unix:"):
-        raise refusal("unix sockets are not in this version yet", _LISTEN_CURE)
+        raise refusal("the admin listener has no Unix socket", _LISTEN_CURE)
     address = parse_address(text)
     if address is None:
         raise refusal("{value} is not an address to listen on", _LISTEN_CURE)
     return address
+
+
+def _parse_public(value: object) -> Address | SocketFile:
+    text = value if isinstance(value, str) else ""
+    if not text.startswith("unix:"):
+        address = parse_address(text)
+        if address is None:
+            raise refusal("{value} is not an address to listen on", _PUBLIC_CURE)
+        return address
+    path = text.removeprefix("unix:")
+    if not path.isprintable() or not 0 < len(path.encode("utf-8")) <= _MAX_SOCKET_BYTES:
+        raise refusal(
+            "{value} cannot be a Unix socket",
+            f"write unix:/path with a path of at most {_MAX_SOCKET_BYTES} bytes",
+        )
+    return SocketFile(str(path))
 
 
 def _parse_endpoint(value: object) -> Address:
@@ -132,6 +160,17 @@ Listeners = Annotated[
     Lenient,
     NotEmpty,
     BeforeValidator(as_list, json_schema_input_type=Listener | list[Listener]),
+]
+PublicListener = Annotated[
+    Address | SocketFile,
+    BeforeValidator(_parse_public),
+    WithJsonSchema({"type": "string", "pattern": r":[0-9]{1,5}$|^unix:.|" + VARIABLE}),
+]
+PublicListeners = Annotated[
+    tuple[PublicListener, ...],
+    Lenient,
+    NotEmpty,
+    BeforeValidator(as_list, json_schema_input_type=PublicListener | list[PublicListener]),
 ]
 EndpointUrl = Annotated[
     Address,

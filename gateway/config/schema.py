@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
 from gateway.config.access_log import OFF, AccessLog
-from gateway.config.addresses import Address, Listeners, TrustedNetwork
+from gateway.config.addresses import Address, PublicListeners, TrustedNetwork
 from gateway.config.admin_settings import AdminSettings
 from gateway.config.fields import (
     Count,
@@ -30,6 +30,7 @@ from gateway.config.names import UpstreamName
 from gateway.config.route_settings import ClaimHeaders, RouteSettings
 from gateway.config.secret_values import PasswordHash, StoreKey, StoreUrl
 from gateway.config.section import Section, size_field, time_field
+from gateway.config.tls_settings import TlsSettings
 from gateway.config.token_settings import CredentialSettings, TokensSettings
 from gateway.config.upstream_settings import UpstreamSettings
 from gateway.config.workers import Workers
@@ -117,10 +118,13 @@ class Settings(Section):
     version: Annotated[Literal[1], BeforeValidator(_check_version)] = Field(
         description="The version of this format."
     )
-    listen: Listeners = Field(
+    listen: PublicListeners = Field(
         default=(Address("127.0.0.1", 8080),),
-        description="Where clients connect: host:port or [v6]:port, or a list of them.",
+        description="Where clients connect: host:port, [v6]:port or unix:/path, or a list of them.",
         json_schema_extra={"default": "127.0.0.1:8080"},
+    )
+    tls: TlsSettings | None = Field(
+        default=None, description="The certificate of 'listen', which then speaks TLS only."
     )
     admin: AdminSettings | None = Field(
         default=None, description="Probes and the admin API; there are none without it."
@@ -177,7 +181,8 @@ class Settings(Section):
     @model_validator(mode="after")
     def _check_listeners(self) -> "Settings":
         for address in self.admin.listen if self.admin else ():
-            if any(address.overlaps(public) for public in self.listen):
+            public = [each for each in self.listen if isinstance(each, Address)]
+            if any(address.overlaps(each) for each in public):
                 raise refusal(
                     f"clients connect to {address} too",
                     "give the admin listener an address and port that 'listen' has not",

@@ -10,6 +10,7 @@ from gateway.config.issuer_settings import IssuerSettings
 from gateway.config.nodes import Path, format_path
 from gateway.config.route_settings import ClaimHeaderSettings, RequireSettings, RouteSettings
 from gateway.config.schema import LimitsSettings, Settings, UserSettings
+from gateway.config.tls_settings import TlsSettings
 from gateway.config.token_settings import CredentialSettings, TokensSettings
 from gateway.config.upstream_settings import EndpointSettings, HealthSettings, UpstreamSettings
 
@@ -18,6 +19,7 @@ _ANY: Final = "*"  # any index, or any name that the file gives
 _SECTIONS: Final[tuple[tuple[tuple[str, ...], type[BaseModel]], ...]] = (
     ((), Settings),
     (("admin",), AdminSettings),
+    (("tls",), TlsSettings),
     (("limits",), LimitsSettings),
     (("tokens",), TokensSettings),
     (("issuers", _ANY), IssuerSettings),
@@ -35,7 +37,7 @@ _SECTIONS: Final[tuple[tuple[tuple[str, ...], type[BaseModel]], ...]] = (
 
 # Keys of the design that a later version has.
 _LATER: Final[dict[type[BaseModel], frozenset[str]]] = {
-    Settings: frozenset(("redis", "tls")),
+    Settings: frozenset(("redis",)),
     CredentialSettings: frozenset(("kind",)),
     RouteSettings: frozenset(("websocket",)),
 }

@@ -93,7 +93,7 @@ def client_of(snapshot: Snapshot, request: Request) -> str:
 
 def _forwarding_lines(snapshot: Snapshot, request: Request) -> bytes:
     proto = b"https" if request.secure else b"http"
-    peer = request.peer.encode("ascii")
+    peer = request.peer.encode("ascii") or b"unknown"  # a Unix socket's: RFC 7239 section 6
     if request.peer in snapshot.trusted_proxies:
         return _continued_lines(request.head.fields, peer, proto, request.request_id)
     return b"".join(

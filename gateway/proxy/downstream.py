@@ -121,8 +121,8 @@ class Downstream(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Let what was asked before be answered shortly after the client has closed its side."""
-        if self._body is not None or not (self._state is EXCHANGE or self._held):
-            return False
+        if self._secure or self._body is not None or not (self._state is EXCHANGE or self._held):
+            return False  # asyncio's transports for TLS close both sides with one
         self._half_closed = True
         self._arm()
         return True
@@ -171,7 +171,7 @@ class Downstream(asyncio.Protocol):
             self._fail_request(ProtocolError(Reason.REQUEST_TIMEOUT))
         elif self._state is HEAD:
             self._refuse_head(ProtocolError(Reason.REQUEST_TIMEOUT))
-        elif self._state is IDLE:
+        elif self._state is IDLE or (self._state is LINGER and self._secure):
             self._close()
         else:
             self.abort()
@@ -389,6 +389,8 @@ class Downstream(asyncio.Protocol):
         self.write(build_answer(respond.status, fields, body, head_method=head_method))
         if keep_alive:
             self.finish(keep_alive=True)
+        elif self._secure and not unread:
+            self._close()
         else:
             self._linger()
 

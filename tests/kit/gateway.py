@@ -1,6 +1,7 @@
 """The gateway as people run it: a process with a configuration file and a port of its own."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import yaml
 from tests.kit.wire import Wire
 
 DEADLINE_S: Final = 60.0  # a process starts in half a second, on a busy machine in ten
-LISTENING: Final = "gateway: listening on http://127.0.0.1:"
+_LISTENING: Final = re.compile(r"gateway: listening on https?://\S+:([0-9]+)$")
 ADMIN: Final = "gateway: admin on http://127.0.0.1:"
 _CRASHES: Final = ("Traceback (most recent call last)", "Task exception was never retrieved")
 
@@ -247,8 +248,8 @@ class GatewayProcess:
         for line in self._process.stderr:
             with self._changed:
                 self.lines.append(line.rstrip("\n"))
-                if LISTENING in line:
-                    self.port = int(line.partition(LISTENING)[2].split("/")[0].split()[0])
+                if (listening := _LISTENING.search(line)) is not None:
+                    self.port = int(listening[1])
                 if ADMIN in line:
                     self.admin_port = int(line.partition(ADMIN)[2])
                 self._changed.notify_all()

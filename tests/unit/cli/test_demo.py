@@ -9,6 +9,7 @@ import pytest
 
 from gateway.cli.demo import DemoError, check_free, find_addresses, start, wait_until_up
 from gateway.config.addresses import Address
+from gateway.errors import ConfigError
 from tests.kit.gateway import configuration, write_configuration
 
 
@@ -26,6 +27,19 @@ def test_addresses_are_those_of_the_file(tmp_path: Path) -> None:
     path = write_configuration(tmp_path, configuration(9) | {"listen": "127.0.0.1:8"})
 
     assert find_addresses(path) == (Address("127.0.0.1", 9), Address("127.0.0.1", 8))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"listen": "unix:/run/x"}, {"tls": {"certificate": "c.pem", "key": "k.pem"}}],
+    ids=["unix", "tls"],
+)
+def test_the_demo_needs_a_plain_listener(tmp_path: Path, more: dict[str, object]) -> None:
+    """It is refused before anything is started."""
+    path = write_configuration(tmp_path, configuration(9) | more)
+
+    with pytest.raises(ConfigError, match="the demo speaks plain HTTP over TCP"):
+        find_addresses(path)
 
 
 def test_a_process_that_dies_is_told_with_its_last_words() -> None:

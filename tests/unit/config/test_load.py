@@ -23,16 +23,16 @@ FAULTS = [
     pytest.param(
         "zzz: 1",
         "f:5: unknown key 'zzz' -> known keys: access_log, admin, claim_headers, credentials, "
-        "issuers, limits, listen, routes, runtime_dir, store, store_key, tokens, trusted_proxies, "
-        "upstreams, users, version, workers",
+        "issuers, limits, listen, routes, runtime_dir, store, store_key, tls, tokens, "
+        "trusted_proxies, upstreams, users, version, workers",
         id="unknown",
     ),
     pytest.param(
         "secret: hunter2", "f:5: unknown key 'secret' -> it belongs under 'tokens'", id="misplaced"
     ),
     pytest.param(
-        "tls: {certificate: x}",
-        "f:5: unknown key 'tls' -> this key is not in this version yet; remove it",
+        "redis: x",
+        "f:5: unknown key 'redis' -> this key is not in this version yet; remove it",
         id="later",
     ),
     pytest.param("routes: x", f"f:5: routes: this is not a list -> {LIST}", id="no-list"),

@@ -56,6 +56,15 @@ def test_the_path_is_forwarded_byte_for_byte(target: str, prefix: bytes, sent: b
     assert _line(target, strip_prefix=prefix) == b"GET " + sent + b" HTTP/1.1\r\n"
 
 
+def test_a_peer_without_an_address_is_unknown() -> None:
+    """A Unix socket's: an empty field would be malformed (RFC 7239 section 6); never trusted."""
+    known = snapshot(route("/", auth=Auth.NONE), **TRUSTED)
+    asked = request(known, head("/", b"X-Forwarded-For: 127.0.0.1"), peer="")
+    decision = decide(known, asked, NOW_S, NoRevocations())
+
+    assert values_of(decision, "X-Forwarded-For") == [b"unknown"]
+
+
 @pytest.mark.parametrize(
     ("settings", "host"),
     [
