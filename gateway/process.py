@@ -14,11 +14,10 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final
 
 import uvicorn
@@ -42,6 +41,7 @@ from gateway.issuer.passwords import PasswordChecker
 from gateway.issuer.revocation_table import RevocationTable
 from gateway.issuer.revocations import RevocationView
 from gateway.issuer.sync import StoreSync
+from gateway.lifetime import BACKLOG, end_with, listening, noticing_drain, running
 from gateway.observer import Observer
 from gateway.policy.claims import Claims
 from gateway.policy.describe import describe_route
@@ -58,12 +58,8 @@ from gateway.store.keys import StoredKey
 from gateway.tls import ServerTls
 from gateway.trust import Trust
 
-BACKLOG: Final = 2048  # connections that wait to be accepted; uvicorn's default, nginx: 511
 DRAIN_S: Final = 30  # for what is in flight at SIGTERM; systemd gives 90 before it kills
-ADMIN_DRAIN_S: Final = 5  # for what operators have begun; their answers are small
 START_S: Final = 30  # for a worker to start; a loaded machine takes its time
-_ORPHAN_LOOK_S: Final = 0.25
-_DRAIN_LOOK_S: Final = 0.05
 _CONTACT_S: Final = 5.0  # the store is asked twice a second: ten times without an answer
 
 # What follows the store has a way of its own, and more patience: a flood of logins or refreshes,
@@ -123,7 +119,7 @@ class _App:
 
         @asynccontextmanager
         async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
-            async with open_worker(plan) as worker, _running(duties):
+            async with open_worker(plan) as worker, running(duties):
                 yield {"worker": worker}
 
         return Starlette(lifespan=lifespan)
@@ -163,12 +159,12 @@ async def open_worker(plan: WorkerPlan) -> AsyncIterator[Worker]:
             async with asyncio.timeout(_FIRST_LOOK_S):
                 await sync.catch_up()
         duties = [sync.run(), keep_store_tidy(followed, _clock), *parts.duties()]
-        await stack.enter_async_context(_running(duties))
+        await stack.enter_async_context(running(duties))
         await parts.trust.settle()
         parts.worker.sweeper.start()
-        await stack.enter_async_context(_noticing_drain(parts.drain))
+        await stack.enter_async_context(noticing_drain(parts.drain))
         if plan.admin_sockets:  # ends first of all here: uvicorn has drained the public listener
-            await stack.enter_async_context(_listening(parts.make_admin(), plan.admin_sockets))
+            await stack.enter_async_context(listening(parts.make_admin(), plan.admin_sockets))
         stack.enter_context(hearing_hangups(parts.on_hangup))
         gc.collect()
         gc.freeze()  # what is here now lives as long as the process
@@ -323,9 +319,7 @@ class _Parts:
         """Return the other coroutines that run as long as the worker does."""
         parent_pid = self._parent_pid
         # With several workers it is their parent that tidies.
-        first = (
-            keep_table_tidy(self._table, _clock) if parent_pid is None else _end_with(parent_pid)
-        )
+        first = keep_table_tidy(self._table, _clock) if parent_pid is None else end_with(parent_pid)
         watching = (watch_upstreams(self.worker), self.observer.run(self.worker))
         return [first, *watching, *self.trust.duties()]
 
@@ -364,92 +358,3 @@ def _admin_token(config: Config) -> AdminToken:
     admin = config.settings.admin
     secret = None if admin is None else admin.token
     return AdminToken(None if secret is None else secret.get_secret_value())
-
-
-@asynccontextmanager
-async def _running(duties: list[Any]) -> AsyncIterator[None]:
-    """Run coroutines until the context ends; one that breaks ends the process.
-
-    A worker that no longer follows the store must not go on as if it did.
-    """
-    loop = asyncio.get_running_loop()
-    tasks = [loop.create_task(duty) for duty in duties]
-    for task in tasks:
-        task.add_done_callback(_end_if_broken)
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.remove_done_callback(_end_if_broken)
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
-
-
-@asynccontextmanager
-async def _listening(worker: Worker, sockets: tuple[socket.socket, ...]) -> AsyncIterator[None]:
-    """Answer on *sockets* too, beside uvicorn's; at the end, let what is begun be answered."""
-    loop = asyncio.get_running_loop()
-    connections: set[Downstream] = set()
-    servers = [
-        await loop.create_server(
-            lambda: Downstream(worker, connections), sock=listener, backlog=BACKLOG
-        )
-        for listener in sockets
-    ]
-    try:
-        yield
-    finally:
-        for server in servers:
-            server.close()
-        for connection in connections.copy():
-            connection.shutdown()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(ADMIN_DRAIN_S):
-                while connections:  # noqa: ASYNC110 (a connection tells nobody when it ends)
-                    await asyncio.sleep(_DRAIN_LOOK_S)
-        for connection in connections.copy():
-            connection.abort()
-
-
-def _end_if_broken(task: asyncio.Task[None]) -> None:
-    if task.cancelled():
-        return
-    error = task.exception()
-    if error is not None:
-        asyncio.get_running_loop().call_exception_handler(
-            {"message": "a duty of this worker broke; it ends", "exception": error}
-        )
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
-async def _end_with(parent_pid: int) -> None:
-    """End this process when its parent is no more: orphans would keep the listener."""
-    while os.getppid() == parent_pid:  # noqa: ASYNC110 (no event tells it)
-        await asyncio.sleep(_ORPHAN_LOOK_S)
-    os.kill(os.getpid(), signal.SIGTERM)
-    await asyncio.Event().wait()
-
-
-@asynccontextmanager
-async def _noticing_drain(on_drain: Callable[[], None]) -> AsyncIterator[None]:
-    """Tell when uvicorn is asked to end; it asks for nothing else of whom it hosts.
-
-    uvicorn's own handlers are in place when a lifespan begins; ours comes before them.
-    """
-    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def notice(number: int, frame: FrameType | None) -> None:
-        on_drain()
-        handler = previous[signal.Signals(number)]
-        if callable(handler):
-            handler(number, frame)
-
-    for number in previous:
-        signal.signal(number, notice)
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

@@ -34,8 +34,9 @@ from gateway.issuer.key_ring import KeyRing
 from gateway.issuer.revocation_table import RevocationTable
 from gateway.issuer.shared_file import SharedFileError
 from gateway.issuer.sync import StoreSync
+from gateway.lifetime import BACKLOG
 from gateway.observer import check_access_log
-from gateway.process import BACKLOG, START_S, WorkerPlan, uvicorn_config
+from gateway.process import START_S, WorkerPlan, uvicorn_config
 from gateway.reload import read_again, tell_done, tell_refused
 from gateway.runtime_dir import runtime_dir
 from gateway.socket_file import listen_on, remove

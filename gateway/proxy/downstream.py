@@ -8,8 +8,6 @@ body, a pipelined request) can change it.
 """
 
 import asyncio
-import socket
-import struct
 from collections.abc import MutableSet
 from typing import Any, Final, cast
 
@@ -20,6 +18,7 @@ from gateway.policy.forwarding import make_request
 from gateway.policy.model import Request, Respond, Snapshot
 from gateway.proxy.answers import answer_fields, build_answer, connection_fields, refusal
 from gateway.proxy.body import BodyReader
+from gateway.proxy.closing import reset_on_close
 from gateway.proxy.dispatch import body_reader, dispatch
 from gateway.proxy.heads import HeadReader
 from gateway.proxy.roles import Call
@@ -28,7 +27,6 @@ from gateway.proxy.sweeper import NEVER
 from gateway.proxy.worker import Worker
 
 LINGER_S: Final = 2.0  # how long unread bytes are thrown away so that the client sees the answer
-_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, for no time: socket(7)
 HALF_CLOSED_S: Final = 1.0  # for the answer, once the client has closed its side
 # One client's share of the loop's turn. libuv would read 32 times in a row, up to 8 MiB: pipelined
 # requests that are refused kept all others waiting for 6 s, a body of one-byte chunks for 1 s.
@@ -215,9 +213,7 @@ class Downstream(asyncio.Protocol):
         """Cut the connection."""
         self._end_record(aborted=True)
         if reset:
-            raw: socket.socket | None = self._transport.get_extra_info("socket")
-            if raw is not None:
-                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            reset_on_close(self._transport)
         self._transport.abort()
 
     def date_line(self) -> bytes:
