@@ -45,7 +45,7 @@ class Sessions:
         expires_at_s = max(now_s, token.expires_at_s)
 
         async def work(tx: Writing) -> tuple[None, list[Revocation]]:
-            if not isinstance(session_id, str) or not is_storable(session_id):
+            if not isinstance(session_id, str) or not is_storable(session_id + user_id):
                 return None, [self._revoker.of_token(claims["jti"], expires_at_s)]
             ended = await sessions.end(
                 tx, session_id, reason=EndReason.LOGOUT, now_s=now_s, user_id=user_id

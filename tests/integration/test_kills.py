@@ -30,7 +30,7 @@ from tests.kit.tally import Tally
 
 __all__ = ["postgres_server", "postgres_url", "sqlite_url", "store_url"]
 
-KILLS: Final = int(os.environ.get("GATEWAY_TEST_KILLS", "10"))
+KILLS: Final = int(os.environ.get("GATEWAY_TEST_KILLS", "5"))
 GATEWAY_KILLS: Final = (2, 4)  # of each five; the others are of a worker
 WORKERS: Final = 2
 VISITORS: Final = 4
