@@ -23,6 +23,9 @@ PINS := pyproject.toml constraints.txt
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 
+# All tests wait more than they compute, for deadlines and for processes that start; a file's tests stay together.
+ALL_TESTS := --numprocesses=3 --dist=loadfile --cov --cov-report=term
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test check bench clean
@@ -34,7 +37,7 @@ demo: $(RUNTIME)
 	@$(BIN)/gateway demo $(if $(filter-out 0,$(ONCE)),--once)
 
 test: check
-	@$(BIN)/python -m pytest $(or $(TESTS),--cov --cov-report=term)
+	@$(BIN)/python -m pytest $(or $(TESTS),$(ALL_TESTS))
 
 check: $(DEV)
 	@$(BIN)/python -m ruff check --quiet .
