@@ -67,7 +67,7 @@ _CONTACT_S: Final = 5.0  # the store is asked twice a second: ten times without 
 _FIRST_LOOK_S: Final = 2.0
 _FOLLOWING: Final = StoreLimits(connections=2, deadline_s=20.0)
 
-_clock: Final = time.time  # noqa: TID251 (the one place of the gateway that reads it)
+_clock: Final = time.time  # noqa: TID251 (where a worker reads it; all else is told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from gateway.cli.loading import DEFAULT_CONFIG, AsJson, ConfigPath
 from gateway.cli.opening import Opened, RefusalError, act, ask, look
 from gateway.cli.output import print_json, print_line, print_rows, tell_moment
 from gateway.config.load import Config
+from gateway.control.admin_keys import describe_key
 from gateway.desk import configured_key, key_is_configured, open_ring
 from gateway.issuer.key_rotation import KeyKeeper
 from gateway.issuer.keys import SigningKey
@@ -80,20 +81,7 @@ def _list_stored(config: Path) -> list[dict[str, Any]]:
         return await opened.desk.check_keeper(opened.config).list_keys()
 
     _, kept = look(config, work)
-    return [_describe(key) for key in kept or ()]
-
-
-def _describe(key: StoredKey) -> dict[str, Any]:
-    """Return a key as JSON, without its material; times are whole seconds since the epoch."""
-    return {
-        "kid": key.kid,
-        "algorithm": key.algorithm,
-        "state": key.state.value,
-        "created_at": int(key.created_at_s),
-        "current_from": _whole(key.current_from_s),
-        "retiring_from": _whole(key.retiring_from_s),
-        "verifies_until": _whole(key.verifies_until_s),
-    }
+    return [describe_key(key) for key in kept or ()]
 
 
 def _describe_configured(key: SigningKey) -> dict[str, Any]:
@@ -109,7 +97,3 @@ def _row(key: dict[str, Any]) -> list[str]:
         tell_moment(key["retiring_from"] or key["current_from"] or key["created_at"]),
         tell_moment(key["verifies_until"]),
     ]
-
-
-def _whole(time_s: float | None) -> int | None:
-    return None if time_s is None else int(time_s)

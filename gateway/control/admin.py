@@ -45,7 +45,7 @@ class AdminServices:
     routes: Callable[[], list[dict[str, Any]]]  # as they are now, described
     metrics: Callable[[], Awaitable[str]]  # the page for Prometheus
     reload: Reload
-    clock: Callable[[], float]  # seconds since the epoch; only ``gateway.server`` reads it itself
+    clock: Callable[[], float]  # seconds since the epoch; ``gateway.process`` reads it
     guard: Guard
 
 

@@ -44,7 +44,7 @@ class ControlServices:
     introspect: Introspect
     issuer: str
     admin_token: AdminToken
-    clock: Callable[[], float]  # seconds since the epoch; only ``gateway.server`` reads it itself
+    clock: Callable[[], float]  # seconds since the epoch; ``gateway.process`` reads it
 
 
 def build_control(services: ControlServices) -> Starlette:
