@@ -14,7 +14,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -41,7 +41,7 @@ from gateway.issuer.passwords import PasswordChecker
 from gateway.issuer.revocation_table import RevocationTable
 from gateway.issuer.revocations import RevocationView
 from gateway.issuer.sync import StoreSync
-from gateway.lifetime import BACKLOG, end_with, listening, noticing_drain, running
+from gateway.lifetime import BACKLOG, Drain, end_with, listening, running
 from gateway.observer import Observer
 from gateway.policy.claims import Claims
 from gateway.policy.describe import describe_route
@@ -151,6 +151,8 @@ async def open_worker(plan: WorkerPlan) -> AsyncIterator[Worker]:
         parts = _Parts(plan, make_desk(plan.config, store, table), table, passwords)
         stack.callback(parts.observer.close, parts.worker)
         stack.callback(parts.worker.close)
+        drain = Drain(parts.drain, parts.retire, parts.drain_delay_s)
+        stack.enter_context(drain.noticing())
         sync = parts.sync = StoreSync(
             followed, table, parts.desk.keeper, parts.use_ring, clock=_clock
         )
@@ -162,9 +164,9 @@ async def open_worker(plan: WorkerPlan) -> AsyncIterator[Worker]:
         await stack.enter_async_context(running(duties))
         await parts.trust.settle()
         parts.worker.sweeper.start()
-        await stack.enter_async_context(noticing_drain(parts.drain))
         if plan.admin_sockets:  # ends first of all here: uvicorn has drained the public listener
-            await stack.enter_async_context(listening(parts.make_admin(), plan.admin_sockets))
+            admin = listening(parts.make_admin(), plan.admin_sockets)
+            parts.stop_admin = await stack.enter_async_context(admin)
         stack.enter_context(hearing_hangups(parts.on_hangup))
         gc.collect()
         gc.freeze()  # what is here now lives as long as the process
@@ -188,7 +190,7 @@ class _Parts:
         self.ring = _first_ring(plan)
         self._minter = Minter(self.ring.signing, token_settings(config))
         self.trust = Trust(config, self._verify_anew, clock=asyncio.get_running_loop().time)
-        self.draining = False
+        self.stop_admin: Callable[[], None] | None = None
         self.worker = Worker(
             compile_snapshot(config, self.ring.verification_keys()),
             build_control(self._control_services()),
@@ -268,8 +270,19 @@ class _Parts:
         return None if worker.revocations.is_revoked(verified, now_s) else verified.claims
 
     def drain(self) -> None:
-        """Note that this worker is about to end."""
-        self.draining = True
+        """Note that this worker is about to end; a connection takes one more request at most."""
+        self.worker.draining = True
+        for connection in self.worker.connections:
+            connection.draining = True
+
+    def retire(self) -> None:
+        """Leave the admin listener to those who go on: there is nothing to be warned of."""
+        if self.stop_admin is not None:
+            self.stop_admin()
+
+    def drain_delay_s(self) -> float:
+        """For how long this worker goes on after it was told to end."""
+        return self._config.settings.limits.drain_delay
 
     def readiness(self) -> dict[str, str]:
         """Return how the parts of this worker are, for ``/readyz``."""
@@ -279,7 +292,7 @@ class _Parts:
             store = "stale"  # requests with a token are refused
         elif abs(now_s - self._table.contacts[0]) > _CONTACT_S:
             store = "unreachable"
-        traffic = "draining" if self.draining else OK
+        traffic = "draining" if self.worker.draining else OK
         components = {"configuration": OK, "store": store, TRAFFIC: traffic}
         if self._config.settings.issuers:
             components[ISSUERS] = "keys unavailable" if self.trust.lacks_keys() else OK

@@ -34,7 +34,7 @@ from gateway.issuer.key_ring import KeyRing
 from gateway.issuer.revocation_table import RevocationTable
 from gateway.issuer.shared_file import SharedFileError
 from gateway.issuer.sync import StoreSync
-from gateway.lifetime import BACKLOG
+from gateway.lifetime import BACKLOG, RETIRE
 from gateway.observer import check_access_log
 from gateway.process import START_S, WorkerPlan, uvicorn_config
 from gateway.reload import read_again, tell_done, tell_refused
@@ -208,7 +208,7 @@ class _Supervisor(Multiprocess):
                 new.kill()
                 new.join()
                 return index
-            old.terminate()
+            _retire(old)
             self._leaving.append(old)
             self.processes[index] = new
         return len(self.processes)
@@ -223,6 +223,13 @@ class _Supervisor(Multiprocess):
         """
         for process in self.processes:
             process.child_conn.close()
+
+
+def _retire(process: Process) -> None:
+    """Let a worker go, and know that the gateway does not end with it."""
+    if process.pid is not None and process.exitcode is None:
+        os.kill(process.pid, RETIRE)
+    process.parent_conn.close()
 
 
 def _run_one(plan: WorkerPlan, sockets: list[socket.socket]) -> None:

@@ -113,6 +113,7 @@ Duration = Annotated[
     AfterValidator(_check_positive),
     _DURATION_JSON,
 ]
+DurationOrZero = Annotated[float, BeforeValidator(parse_duration), _DURATION_JSON]
 WholeSeconds = Annotated[
     int,
     BeforeValidator(lambda value: _whole_seconds_above_zero(parse_duration(value))),

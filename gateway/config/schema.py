@@ -16,6 +16,7 @@ from gateway.config.admin_settings import AdminSettings
 from gateway.config.fields import (
     Count,
     Duration,
+    DurationOrZero,
     Id,
     Lenient,
     NotEmpty,
@@ -80,6 +81,9 @@ class LimitsSettings(Section):
     store_silence: Duration = time_field(
         _STORE_SILENCE_S,
         "How long a worker relies on the revocations that it knows without the store (then 503).",
+    )
+    drain_delay: DurationOrZero = time_field(
+        0, "How long a gateway that is told to end goes on, and says at /readyz that it ends."
     )
     odd_header_names: Literal["drop", "keep"] = Field(
         default="drop",

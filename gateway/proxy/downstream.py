@@ -46,6 +46,7 @@ class Downstream(asyncio.Protocol):
         "_body",
         "_call",
         "_connections",
+        "_ending",
         "_half_closed",
         "_heads",
         "_held",
@@ -75,7 +76,8 @@ class Downstream(asyncio.Protocol):
         self._held = b""  # bytes behind the current request
         self._reading = True
         self._writable = True
-        self.draining = False
+        self.draining = worker.draining  # the next answer says that the connection ends
+        self._ending = False  # and so does this one, though it may not say so
         self._half_closed = False
         self.deadline_s = NEVER
         # for one request
@@ -157,7 +159,7 @@ class Downstream(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """Drain: answer what is begun, take nothing new."""
-        self.draining = True
+        self.draining = self._ending = True
         if self._state is IDLE:
             self._close()
 
@@ -197,7 +199,7 @@ class Downstream(asyncio.Protocol):
             self._end_record()
         if self._state is CLOSED:
             return
-        if self._body is not None or not keep_alive or self.draining:
+        if self._body is not None or not keep_alive or self._ending:
             self._close()
             return
         was_waiting = self._state is EXCHANGE

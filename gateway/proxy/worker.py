@@ -48,6 +48,7 @@ class Worker:
         "connections",
         "control",
         "date",
+        "draining",
         "on_keys_wanted",
         "rate_limiter",
         "revocations",
@@ -72,6 +73,7 @@ class Worker:
         self.date = date
         self.sweeper = sweeper
         self.revocations = revocations
+        self.draining = False  # this process is about to end
         self.unattended: set[asyncio.Task[None]] = set()  # of clients that have gone
         self.on_keys_wanted: Callable[[str], None] = _ignore
         self.rate_limiter = RateLimiter()

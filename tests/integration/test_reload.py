@@ -288,3 +288,19 @@ def test_a_long_answer_does_not_hold_up_a_reload(several: House, own_upstream: U
         several.gateway.terminate()
         released.set()
         assert client.read().content == {"done": True}
+
+
+def test_who_is_replaced_is_not_taken_for_the_end(several: House, own_upstream: Upstream) -> None:
+    """Probes ask those that go on, though one that was replaced still finishes an answer."""
+    released = threading.Event()
+    own_upstream.play(read_body, wait_for(released), send(DONE))
+    with Client(several.gateway.port) as client:
+        client.send("GET", "/public")
+        own_upstream.wait_for_requests(1)
+        several.hang_up()
+        several.gateway.wait_for_line("reloaded ")
+        for _ in range(20):
+            with Client(several.gateway.admin_port) as admin:
+                assert admin.ask("GET", "/readyz").status == 200
+        released.set()
+        assert client.read().content == {"done": True}
