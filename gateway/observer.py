@@ -6,7 +6,7 @@ written where ``access_log`` is off. A worker that does neither has no ``Access`
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +21,7 @@ from gateway.observe.requests import RequestMetrics
 from gateway.observe.series import Board
 from gateway.observe.sheets import SheetWriter, read_sheets
 from gateway.observe.writer import LineWriter, open_target
+from gateway.proxy.pool import Pool
 from gateway.proxy.worker import Worker
 
 PUBLISH_S: Final = 0.5  # how old the numbers of the other workers may be, when one is asked
@@ -45,6 +46,7 @@ class Observer:
         self._sheets = SheetWriter(directory)
         self._board: Board | None = None
         self._requests: RequestMetrics | None = None
+        self._gauges: Iterable[tuple[str, ...]] = ()  # those of the last time, with their labels
         dropped = [0.0]
         if config.settings.admin is not None:
             self._board = Board(self._sheets.add)
@@ -91,20 +93,18 @@ class Observer:
         board, requests = self._board, self._requests
         if board is None or requests is None:
             return
-        for name, value in (
-            ("gateway_workers", 1),
-            ("gateway_requests_in_flight", requests.in_flight),
-            ("gateway_client_connections", len(worker.connections)),
-            ("gateway_token_cache_entries", worker.snapshot.verifier.remembered_count),
-        ):
-            board.numbers(name)[0] = float(value)
+        gauges: dict[tuple[str, ...], float] = dict.fromkeys(self._gauges, 0)  # of what is gone
+        gauges |= {
+            ("gateway_workers",): 1,
+            ("gateway_requests_in_flight",): requests.in_flight,
+            ("gateway_client_connections",): len(worker.connections),
+            ("gateway_token_cache_entries",): worker.snapshot.verifier.remembered_count,
+        }
         for name, pools in worker.pools():
-            idle = sum(pool.idle_count for pool in pools)
-            busy = sum(pool.open_count for pool in pools) - idle
-            waiting = sum(pool.waiting_count for pool in pools)
-            board.numbers("gateway_upstream_connections", name, "idle")[0] = float(idle)
-            board.numbers("gateway_upstream_connections", name, "busy")[0] = float(busy)
-            board.numbers("gateway_upstream_waiting", name)[0] = float(waiting)
+            gauges |= _gauges_of(name, pools, worker.sweeper.now_s)
+        for series, value in gauges.items():
+            board.numbers(*series)[0] = float(value)
+        self._gauges = gauges.keys()
         board.publish()
 
     async def run(self, worker: Worker) -> None:
@@ -119,6 +119,20 @@ class Observer:
             self._writer.close()
         self.publish(worker)
         self._sheets.close()
+
+
+def _gauges_of(upstream: str, pools: Sequence[Pool], now_s: float) -> dict[tuple[str, ...], float]:
+    idle = sum(pool.idle_count for pool in pools)
+    busy = sum(pool.open_count for pool in pools) - idle
+    gauges: dict[tuple[str, ...], float] = {
+        ("gateway_upstream_connections", upstream, "idle"): idle,
+        ("gateway_upstream_connections", upstream, "busy"): busy,
+        ("gateway_upstream_waiting", upstream): sum(pool.waiting_count for pool in pools),
+    }
+    for pool in pools:
+        series = ("gateway_upstream_endpoint_up", upstream, str(pool.endpoint))
+        gauges[series] = pool.standing.can_take(now_s)
+    return gauges
 
 
 def _make_page(directory: Path, of_host: Mapping[str, float]) -> str:

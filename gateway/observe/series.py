@@ -106,6 +106,12 @@ FAMILIES: Final = _table(
         ("upstream",),
         "Requests that wait for a connection to a service.",
     ),
+    Family(
+        "gateway_upstream_endpoint_up",
+        GAUGE,
+        ("upstream", "endpoint"),
+        "Workers that send requests to an endpoint: to them it is neither ejected nor unhealthy.",
+    ),
     Family("gateway_token_cache_entries", GAUGE, (), "Verified tokens that are remembered."),
     Family("gateway_workers", GAUGE, (), "Processes that serve."),
     Family("gateway_signing_keys", GAUGE, (), "Keys that sign or verify the gateway's tokens."),
