@@ -18,7 +18,7 @@ from gateway.issuer.revocation_table import RevocationTable
 from gateway.observe.access import Access
 from gateway.observe.exposition import render, sum_up
 from gateway.observe.requests import RequestMetrics
-from gateway.observe.series import Board
+from gateway.observe.series import Board, Histogram
 from gateway.observe.sheets import SheetWriter, read_sheets
 from gateway.observe.writer import LineWriter, open_target
 from gateway.proxy.pool import Pool
@@ -100,12 +100,19 @@ class Observer:
             ("gateway_client_connections",): len(worker.connections),
             ("gateway_token_cache_entries",): worker.snapshot.verifier.remembered_count,
         }
+        for limit, count in worker.admission.refused.items():
+            board.numbers("gateway_connections_refused_total", limit)[0] = float(count)
         for name, pools in worker.pools():
             gauges |= _gauges_of(name, pools, worker.sweeper.now_s)
         for series, value in gauges.items():
             board.numbers(*series)[0] = float(value)
         self._gauges = gauges.keys()
         board.publish()
+
+    def note_lag(self, lag_s: float) -> None:
+        """Count how late the loop was."""
+        if self._board is not None:
+            Histogram(self._board.numbers("gateway_loop_lag_seconds")).add(lag_s)
 
     async def run(self, worker: Worker) -> None:
         """Publish again and again; ends by being cancelled."""

@@ -57,6 +57,7 @@ from gateway.store.faults import StoreUnavailableError, UnfitStoreError
 from gateway.store.keys import StoredKey
 from gateway.tls import ServerTls
 from gateway.trust import Trust
+from gateway.watchdog import watch_loop
 
 DRAIN_S: Final = 30  # for what is in flight at SIGTERM; systemd gives 90 before it kills
 START_S: Final = 30  # for a worker to start; a loaded machine takes its time
@@ -333,7 +334,11 @@ class _Parts:
         parent_pid = self._parent_pid
         # With several workers it is their parent that tidies.
         first = keep_table_tidy(self._table, _clock) if parent_pid is None else end_with(parent_pid)
-        watching = (watch_upstreams(self.worker), self.observer.run(self.worker))
+        watching = (
+            watch_upstreams(self.worker),
+            self.observer.run(self.worker),
+            watch_loop(lambda: self._config.settings.limits.stall_timeout, self.observer.note_lag),
+        )
         return [first, *watching, *self.trust.duties()]
 
     def _control_services(self) -> ControlServices:

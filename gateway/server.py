@@ -37,6 +37,7 @@ from gateway.issuer.sync import StoreSync
 from gateway.lifetime import BACKLOG, RETIRE
 from gateway.observer import check_access_log
 from gateway.process import START_S, WorkerPlan, uvicorn_config
+from gateway.proxy.admission import own_room
 from gateway.reload import read_again, tell_done, tell_refused
 from gateway.runtime_dir import runtime_dir
 from gateway.socket_file import listen_on, remove
@@ -69,7 +70,7 @@ def serve(path: Path) -> int:
     config = load_config(path, os.environ)
     check_access_log(config)
     check_tls(config, _clock())
-    _raise_descriptor_limit()
+    _raise_descriptor_limit(config)
     with (
         runtime_dir(Path(config.settings.runtime_dir)) as directory,
         contextlib.ExitStack() as stack,
@@ -288,11 +289,20 @@ def _listen(config: Config, key: str, index: int, address: Address | SocketFile)
         raise ConfigError(place, f"cannot listen on {address}: {reason}", cure) from None
 
 
-def _raise_descriptor_limit() -> None:
+def _raise_descriptor_limit(config: Config) -> None:
     """Take as many file descriptors as we may: 10,000 connections do not fit the usual 1,024."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(OSError, ValueError):  # macOS refuses an infinite one
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    wanted, room = config.settings.limits.connections, own_room()
+    if room < wanted:
+        log.warning(
+            "gateway: a worker takes %d connections and not %d (limits.connections): it may open "
+            "%d files (ulimit -n, LimitNOFILE), and half of them are for services",
+            room,
+            wanted,
+            resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        )
 
 
 def _family(address: Address) -> socket.AddressFamily:

@@ -15,6 +15,7 @@ from gateway.config.addresses import Address, PublicListeners, TrustedNetwork
 from gateway.config.admin_settings import AdminSettings
 from gateway.config.fields import (
     Count,
+    CountOrZero,
     Duration,
     DurationOrZero,
     Id,
@@ -22,6 +23,7 @@ from gateway.config.fields import (
     NotEmpty,
     Scope,
     Size,
+    SizeOrZero,
     Text,
     plain,
     refusal,
@@ -39,6 +41,7 @@ from gateway.policy.model import Limits
 
 _LIMITS: Final = Limits()
 _STORE: Final = "sqlite:///var/gateway.db"
+_STALL_S: Final = 30.0  # as uvicorn's supervisor waits for a worker; HAProxy's watchdog: 2
 _STORE_SILENCE_S: Final = 60.0  # a restart or a failover of PostgreSQL takes less, as a rule
 
 
@@ -59,11 +62,23 @@ class LimitsSettings(Section):
     body_timeout: Duration = time_field(
         _LIMITS.body_timeout_s, "Longest pause of a client within a body (408)."
     )
+    stall_timeout: Duration = time_field(
+        _STALL_S, "How long a worker may be stuck before it is replaced."
+    )
     write_timeout: Duration = time_field(
         _LIMITS.write_timeout_s, "How long a client may take no byte before it is cut off."
     )
+    body_rate: SizeOrZero = size_field(
+        _LIMITS.body_rate_bytes,
+        "What a body must bring in a second, on the average, after ten (408); 0B is anything.",
+    )
     connections: Count = Field(
-        default=_LIMITS.connections, description="Most open client connections of a worker."
+        default=_LIMITS.connections, description="Most open client connections of a worker (503)."
+    )
+    connections_per_address: CountOrZero = Field(
+        default=_LIMITS.connections_per_address,
+        description="Most of one client address, or of an IPv6 /64 (503); 0 is any number. "
+        "trusted_proxies and this host are exempt.",
     )
     upstream_wait: Duration = time_field(
         _LIMITS.upstream_wait_s, "Longest wait for a free connection to an endpoint (503)."

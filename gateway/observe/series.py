@@ -92,6 +92,18 @@ FAMILIES: Final = _table(
         (),
         "Lines of the access log that were not written, since nobody took them in time.",
     ),
+    Family(
+        "gateway_connections_refused_total",
+        COUNTER,
+        ("limit",),
+        "Connections that were refused, by the key of limits that they were beyond.",
+    ),
+    Family(
+        "gateway_loop_lag_seconds",
+        HISTOGRAM,
+        (),
+        "How late the loop of a worker does what is due, asked twice a second.",
+    ),
     Family("gateway_requests_in_flight", GAUGE, (), "Requests that have not ended yet."),
     Family("gateway_client_connections", GAUGE, (), "Open connections of clients."),
     Family(

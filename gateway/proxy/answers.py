@@ -18,6 +18,7 @@ _PASSING: Final = (
     Reason.UPSTREAM_OVERLOADED,
     Reason.NO_HEALTHY_ENDPOINT,
     Reason.KEYS_UNAVAILABLE,
+    Reason.TOO_MANY_CONNECTIONS,
 )
 
 Fields = list[tuple[bytes, bytes]]

@@ -22,6 +22,7 @@ from gateway.proxy.closing import reset_on_close
 from gateway.proxy.dispatch import body_reader, dispatch
 from gateway.proxy.heads import HeadReader
 from gateway.proxy.intake import TURN_BYTES, Intake
+from gateway.proxy.pace import Pace
 from gateway.proxy.roles import Call
 from gateway.proxy.states import CLOSED, EXCHANGE, HEAD, IDLE, LINGER
 from gateway.proxy.sweeper import NEVER
@@ -48,6 +49,7 @@ class Downstream(asyncio.Protocol):
         "_half_closed",
         "_heads",
         "_intake",
+        "_pace",
         "_peer",
         "_record",
         "_request",
@@ -87,19 +89,16 @@ class Downstream(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin the connection's life; the first head is due at once."""
         self._transport = cast("asyncio.Transport", transport)
-        limits = self._worker.snapshot.limits
-        if len(self._connections) >= limits.connections:
+        peer = self._worker.admission.admit(self._transport, len(self._connections), self._worker)
+        if peer is None:
             self._state = CLOSED
-            self._transport.abort()
             return
+        self._peer = peer
         self._connections.add(self)
-        self._transport.set_write_buffer_limits(high=limits.buffer_bytes)
-        self._intake = Intake(self._transport, limits.buffer_bytes)
-        peer = transport.get_extra_info("peername")
-        self._peer = peer[0] if isinstance(peer, tuple) else ""
+        self._intake = Intake(self._transport, self._worker.snapshot.limits.buffer_bytes)
         self._secure = transport.get_extra_info("sslcontext") is not None
         self._worker.sweeper.watch(self)
-        self.deadline_s = self._worker.sweeper.now_s + limits.head_timeout_s
+        self.deadline_s = self._worker.sweeper.now_s + self._worker.snapshot.limits.head_timeout_s
 
     def data_received(self, data: bytes) -> None:
         """Take in bytes: of a body, of the next head, or to be held until it is their turn."""
@@ -130,10 +129,10 @@ class Downstream(asyncio.Protocol):
         self._state = CLOSED
         self.deadline_s = NEVER
         self._worker.sweeper.forget(self)
+        self._worker.admission.leave(self._peer)
         self._connections.discard(self)
         self._end_record(aborted=True)
-        call, self._call = self._call, None
-        self._body = None
+        call, self._call, self._body = self._call, None, None
         if call is not None:
             call.on_client_lost()
 
@@ -282,6 +281,8 @@ class Downstream(asyncio.Protocol):
             self._answer_refusal(call, unread=head.fields.has_body)
             return data
         self._body = body_reader(head, call)
+        if self._body is not None:
+            self._pace = Pace()  # there is one while there is a body
         self._state = EXCHANGE
         self._call = call
         self._arm()
@@ -309,6 +310,7 @@ class Downstream(asyncio.Protocol):
         body, call = self._body, self._call
         if body is None or call is None:
             return
+        self._pace.add(len(data), self._worker.sweeper.now_s)
         try:
             piece = body.feed(data)
         except ProtocolError as error:
@@ -417,7 +419,7 @@ class Downstream(asyncio.Protocol):
         elif self._half_closed:
             timeout_s = HALF_CLOSED_S
         elif self._body is not None and self._intake.reading:
-            timeout_s = limits.body_timeout_s
+            timeout_s = self._pace.patience_s(self._worker.sweeper.now_s, limits)
         else:
             timeout_s = NEVER  # the service has deadlines of its own
         self.deadline_s = self._worker.sweeper.now_s + timeout_s

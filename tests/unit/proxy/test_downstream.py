@@ -152,15 +152,3 @@ def test_lingering_waits_for_an_answer_that_is_not_sent_yet() -> None:
         assert client.transport.aborted
 
     run(test)
-
-
-def test_beyond_the_limit_a_connection_is_closed_at_once() -> None:
-    """``limits.connections``: those that are there go on."""
-
-    async def test(client: Client) -> None:
-        client.connections.update(range(client.worker.snapshot.limits.connections))
-        client.protocol.connection_made(client.transport)
-
-        assert client.transport.aborted
-
-    run(test)
