@@ -22,6 +22,7 @@ from gateway.config.fields import (
     Scope,
     Size,
     Text,
+    Truth,
     plain,
     refusal,
 )
@@ -147,6 +148,11 @@ class Settings(Section):
         default="var",
         description="Directory in which the processes of this host share what they know of "
         "revocations while they run.",
+    )
+    reload_on_change: Truth = Field(
+        default=True,
+        description="Whether the file is read again by itself once it, or a file that it takes a "
+        "value of, has changed.",
     )
     trusted_proxies: Annotated[tuple[TrustedNetwork, ...], Lenient] = Field(
         default=(), description="Networks whose X-Forwarded-* and Forwarded are believed."

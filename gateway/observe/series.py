@@ -92,6 +92,18 @@ FAMILIES: Final = _table(
         (),
         "Lines of the access log that were not written, since nobody took them in time.",
     ),
+    Family(
+        "gateway_reloads_total",
+        COUNTER,
+        ("outcome",),
+        "Times that the configuration was read again: done, or refused since it had faults.",
+    ),
+    Family(
+        "gateway_configuration_refused",
+        GAUGE,
+        (),
+        "1 where the last reload was refused: the file on disk is not what serves.",
+    ),
     Family("gateway_requests_in_flight", GAUGE, (), "Requests that have not ended yet."),
     Family("gateway_client_connections", GAUGE, (), "Open connections of clients."),
     Family(

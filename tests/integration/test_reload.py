@@ -34,7 +34,8 @@ class House:
 
     def __init__(self, start: StartGateway, upstream: Upstream, **changes: Any) -> None:
         self._port = upstream.port
-        self._fixed = {"admin": {"listen": "127.0.0.1:0"}} | changes
+        own = {"admin": {"listen": "127.0.0.1:0"}, "reload_on_change": False}
+        self._fixed = own | changes
         self.gateway = start(self.document())
 
     def document(self, **changes: Any) -> dict[str, Any]:
