@@ -208,6 +208,15 @@ def test_reloads_under_load_lose_nothing(house: House) -> None:
     assert failures == []
 
 
+def test_a_bad_file_under_load_costs_nothing(house: House) -> None:
+    """OPS-07: the old configuration goes on, and not one request fails."""
+    with load(house.gateway, tries=1) as failures:
+        for _ in range(3):
+            house.write(routes=[], workers=2)
+            assert house.ask_admin()[0] == 409
+    assert failures == []
+
+
 def test_signals_without_pause_lose_nothing(house: House) -> None:
     """They become few reloads, the last of which has seen the last file."""
     with load(house.gateway, tries=1) as failures:
