@@ -126,6 +126,7 @@ class Observer:
             return
         for name, value in (
             ("gateway_workers", 1),
+            ("gateway_tasks", len(asyncio.all_tasks())),
             ("gateway_requests_in_flight", requests.in_flight),
             ("gateway_client_connections", len(worker.connections)),
             ("gateway_token_cache_entries", worker.snapshot.verifier.remembered_count),

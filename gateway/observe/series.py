@@ -120,6 +120,7 @@ FAMILIES: Final = _table(
     ),
     Family("gateway_token_cache_entries", GAUGE, (), "Verified tokens that are remembered."),
     Family("gateway_workers", GAUGE, (), "Processes that serve."),
+    Family("gateway_tasks", GAUGE, (), "Tasks of the event loops of the workers."),
     Family("gateway_signing_keys", GAUGE, (), "Keys that sign or verify the gateway's tokens."),
     Family("gateway_revocations", GAUGE, (), "Revocations that are held, expired ones included."),
     Family(
