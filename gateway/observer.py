@@ -17,6 +17,7 @@ from gateway.issuer.key_ring import KeyRing
 from gateway.issuer.revocation_table import RevocationTable
 from gateway.observe.access import Access
 from gateway.observe.exposition import render, sum_up
+from gateway.observe.reloads import ReloadCounts
 from gateway.observe.requests import RequestMetrics
 from gateway.observe.series import Board, Histogram
 from gateway.observe.sheets import SheetWriter, read_sheets
@@ -42,20 +43,51 @@ class Observer:
     def __init__(self, config: Config, directory: Path, clock: Callable[[], float]) -> None:
         self._directory = directory
         self._clock = clock
+        self._target = config.settings.access_log
         descriptor = open_access_log(config)
         self._sheets = SheetWriter(directory)
         self._board: Board | None = None
         self._requests: RequestMetrics | None = None
         self._gauges: Iterable[tuple[str, ...]] = ()  # those of the last time, with their labels
-        dropped = [0.0]
+        self._dropped = [0.0]
+        self.reloads: ReloadCounts | None = None
         if config.settings.admin is not None:
             self._board = Board(self._sheets.add)
             self._requests = RequestMetrics(self._board)
-            dropped = self._board.numbers("gateway_access_log_dropped_total")
-        self._writer = None if descriptor is None else LineWriter(descriptor, dropped)
+            self._dropped = self._board.numbers("gateway_access_log_dropped_total")
+            self.reloads = ReloadCounts(self._board)
+        self._writer = self._make_writer(descriptor)
+
+    def _make_writer(self, descriptor: int | None) -> LineWriter | None:
+        return None if descriptor is None else LineWriter(descriptor, self._dropped)
+
+    def prepare(self, config: Config) -> Callable[[Worker, Worker | None], None]:
+        """Open the access log of another configuration, where it is another one.
+
+        Returns:
+            What makes the public and the admin listener's worker write to it from then on.
+
+        Raises:
+            ConfigError: It cannot be opened; nothing has changed.
+        """
+        target = config.settings.access_log
+        if target == self._target:
+            return lambda _worker, _admin: None
+        descriptor = open_access_log(config)
+
+        def use(worker: Worker, admin: Worker | None) -> None:
+            old, self._writer, self._target = self._writer, self._make_writer(descriptor), target
+            self.listen_to(worker)
+            if admin is not None:
+                self.listen_to_admin(admin)
+            if old is not None:
+                old.close()
+
+        return use
 
     def listen_to(self, worker: Worker) -> None:
         """Hear of the requests of the public listener from now on."""
+        worker.access = None
         if self._writer is not None or self._requests is not None:
             worker.access = Access(
                 self._writer,
@@ -66,6 +98,7 @@ class Observer:
 
     def listen_to_admin(self, worker: Worker) -> None:
         """Write the requests of the admin listener to the log; they are not counted."""
+        worker.access = None
         if self._writer is not None:
             worker.access = Access(
                 self._writer,
@@ -96,6 +129,7 @@ class Observer:
         gauges: dict[tuple[str, ...], float] = dict.fromkeys(self._gauges, 0)  # of what is gone
         gauges |= {
             ("gateway_workers",): 1,
+            ("gateway_tasks",): len(asyncio.all_tasks()),
             ("gateway_requests_in_flight",): requests.in_flight,
             ("gateway_client_connections",): len(worker.connections),
             ("gateway_token_cache_entries",): worker.snapshot.verifier.remembered_count,

@@ -32,6 +32,7 @@ from gateway.control.app import ControlServices, build_control
 from gateway.control.guard import Guard, listener_names
 from gateway.desk import Desk, configured_key, make_desk, store_url, token_settings
 from gateway.errors import CredentialError, Reason
+from gateway.file_watch import FileWatch
 from gateway.issuer.grants import Granter, Lifetimes
 from gateway.issuer.housekeeping import keep_store_tidy, keep_table_tidy
 from gateway.issuer.key_ring import KeyRing, ring_of
@@ -42,6 +43,8 @@ from gateway.issuer.revocation_table import RevocationTable
 from gateway.issuer.revocations import RevocationView
 from gateway.issuer.sync import StoreSync
 from gateway.lifetime import BACKLOG, Drain, end_with, listening, running
+from gateway.news import ReloadNews
+from gateway.notify import Notifier, keep_beating
 from gateway.observer import Observer
 from gateway.policy.claims import Claims
 from gateway.policy.describe import describe_route
@@ -56,7 +59,7 @@ from gateway.store.engine import Store, StoreLimits
 from gateway.store.faults import StoreUnavailableError, UnfitStoreError
 from gateway.store.keys import StoredKey
 from gateway.tls import ServerTls
-from gateway.trust import Trust
+from gateway.trust import Trust, keys_of
 from gateway.watchdog import watch_loop
 
 DRAIN_S: Final = 30  # for what is in flight at SIGTERM; systemd gives 90 before it kills
@@ -80,6 +83,8 @@ class WorkerPlan:
     keys: tuple[StoredKey, ...] = field(default=(), repr=False)  # none: the configuration has it
     parent_pid: int | None = None  # whose end is this worker's too
     admin_sockets: tuple[socket.socket, ...] = ()
+    watch: FileWatch
+    notifier: Notifier = field(default_factory=Notifier)  # silent in a worker of several
 
 
 def uvicorn_config(plan: WorkerPlan, *, workers: int = 1) -> uvicorn.Config:
@@ -187,7 +192,6 @@ class _Parts:
         self._passwords = passwords
         self.sync: StoreSync | None = None
         self._admin: Worker | None = None
-        self._reloader = Reloader(lambda: self._config, self._use_config)
         self.ring = _first_ring(plan)
         self._minter = Minter(self.ring.signing, token_settings(config))
         self.trust = Trust(config, self._verify_anew, clock=asyncio.get_running_loop().time)
@@ -203,6 +207,9 @@ class _Parts:
         self.worker.on_keys_wanted = self.trust.want
         self.observer = Observer(config, plan.table_path.parent, _clock)
         self.observer.listen_to(self.worker)
+        self._notifier = plan.notifier
+        news = ReloadNews(plan.notifier, self.observer.reloads)
+        self._reloader = Reloader(lambda: self._config, self._use_config, plan.watch, news)
 
     def use_ring(self, ring: KeyRing) -> None:
         """Sign and verify with other keys from now on; what has begun goes on as it began."""
@@ -216,14 +223,17 @@ class _Parts:
         verifier = make_verifier(self._config, keys, self.trust.keys())
         self.worker.snapshot = replace(self.worker.snapshot, verifier=verifier)
 
-    def _use_config(self, config: Config, snapshot: Snapshot) -> None:
+    async def _use_config(self, config: Config, snapshot: Snapshot) -> None:
         """Go on with another configuration; *snapshot* is compiled from it, without keys."""
+        use_access_log = self.observer.prepare(config)
+        sources = await self.trust.prepare(config)
         desk = make_desk(config, self.desk.store, self._table)
         keys = self.ring.verification_keys()
-        verifier = make_verifier(config, keys, self.trust.keys())
+        verifier = make_verifier(config, keys, keys_of(sources))
         minter = Minter(self.ring.signing, token_settings(config))
         # All that can fail is done. From here to the end nobody else comes in between.
         self._config, self.desk, self._minter = config, desk, minter
+        self.trust.use(sources, config)
         self.worker.revocations = _view(config, self._table)
         control = build_control(self._control_services())
         self.worker.use(replace(snapshot, verifier=verifier), control)
@@ -233,6 +243,7 @@ class _Parts:
             self._admin.revocations = self.worker.revocations
             snapshot = admin_snapshot(self.worker.snapshot)
             self._admin.use(snapshot, build_admin(self._admin_services()))
+        use_access_log(self.worker, self._admin)
 
     def on_hangup(self) -> None:
         """Read the configuration again; of several workers, it is their parent who does."""
@@ -275,6 +286,7 @@ class _Parts:
         self.worker.draining = True
         for connection in self.worker.connections:
             connection.draining = True
+        self._notifier.stopping()
 
     def retire(self) -> None:
         """Leave the admin listener to those who go on: there is nothing to be warned of."""
@@ -332,14 +344,17 @@ class _Parts:
     def duties(self) -> list[Any]:
         """Return the other coroutines that run as long as the worker does."""
         parent_pid = self._parent_pid
-        # With several workers it is their parent that tidies.
-        first = keep_table_tidy(self._table, _clock) if parent_pid is None else end_with(parent_pid)
+        if parent_pid is None:  # of several workers, it is their parent that tidies and looks
+            tidying = keep_table_tidy(self._table, _clock)
+            own = [tidying, self._reloader.follow(), keep_beating(self._notifier)]
+        else:
+            own = [end_with(parent_pid)]
         watching = (
             watch_upstreams(self.worker),
             self.observer.run(self.worker),
             watch_loop(lambda: self._config.settings.limits.stall_timeout, self.observer.note_lag),
         )
-        return [first, *watching, *self.trust.duties()]
+        return [*own, *watching, self.trust.run()]
 
     def _control_services(self) -> ControlServices:
         config, desk = self._config, self.desk

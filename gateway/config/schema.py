@@ -25,6 +25,7 @@ from gateway.config.fields import (
     Size,
     SizeOrZero,
     Text,
+    Truth,
     plain,
     refusal,
 )
@@ -166,6 +167,11 @@ class Settings(Section):
         default="var",
         description="Directory in which the processes of this host share what they know of "
         "revocations while they run.",
+    )
+    reload_on_change: Truth = Field(
+        default=True,
+        description="Whether the file is read again by itself once it, or a file that it takes a "
+        "value of, has changed.",
     )
     trusted_proxies: Annotated[tuple[TrustedNetwork, ...], Lenient] = Field(
         default=(), description="Networks whose X-Forwarded-* and Forwarded are believed."

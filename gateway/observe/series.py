@@ -104,6 +104,18 @@ FAMILIES: Final = _table(
         (),
         "How late the loop of a worker does what is due, asked twice a second.",
     ),
+    Family(
+        "gateway_reloads_total",
+        COUNTER,
+        ("outcome",),
+        "Times that the configuration was read again: done, or refused since it had faults.",
+    ),
+    Family(
+        "gateway_configuration_refused",
+        GAUGE,
+        (),
+        "1 where the last reload was refused: the file on disk is not what serves.",
+    ),
     Family("gateway_requests_in_flight", GAUGE, (), "Requests that have not ended yet."),
     Family("gateway_client_connections", GAUGE, (), "Open connections of clients."),
     Family(
@@ -126,6 +138,7 @@ FAMILIES: Final = _table(
     ),
     Family("gateway_token_cache_entries", GAUGE, (), "Verified tokens that are remembered."),
     Family("gateway_workers", GAUGE, (), "Processes that serve."),
+    Family("gateway_tasks", GAUGE, (), "Tasks of the event loops of the workers."),
     Family("gateway_signing_keys", GAUGE, (), "Keys that sign or verify the gateway's tokens."),
     Family("gateway_revocations", GAUGE, (), "Revocations that are held, expired ones included."),
     Family(

@@ -34,7 +34,8 @@ class House:
 
     def __init__(self, start: StartGateway, upstream: Upstream, **changes: Any) -> None:
         self._port = upstream.port
-        self._fixed = {"admin": {"listen": "127.0.0.1:0"}} | changes
+        own = {"admin": {"listen": "127.0.0.1:0"}, "reload_on_change": False}
+        self._fixed = own | changes
         self.gateway = start(self.document())
 
     def document(self, **changes: Any) -> dict[str, Any]:
@@ -204,6 +205,15 @@ def test_reloads_under_load_lose_nothing(house: House) -> None:
         for number in range(RELOADS):
             house.write(upstream={"connect_timeout": f"{5 + number // 2}s"})
             assert house.ask_admin()[0] == 200
+    assert failures == []
+
+
+def test_a_bad_file_under_load_costs_nothing(house: House) -> None:
+    """OPS-07: the old configuration goes on, and not one request fails."""
+    with load(house.gateway, tries=1) as failures:
+        for _ in range(3):
+            house.write(routes=[], workers=2)
+            assert house.ask_admin()[0] == 409
     assert failures == []
 
 

@@ -23,8 +23,8 @@ FAULTS = [
     pytest.param(
         "zzz: 1",
         "f:5: unknown key 'zzz' -> known keys: access_log, admin, claim_headers, credentials, "
-        "issuers, limits, listen, routes, runtime_dir, store, store_key, tls, tokens, "
-        "trusted_proxies, upstreams, users, version, workers",
+        "issuers, limits, listen, reload_on_change, routes, runtime_dir, store, store_key, tls, "
+        "tokens, trusted_proxies, upstreams, users, version, workers",
         id="unknown",
     ),
     pytest.param(
