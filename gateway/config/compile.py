@@ -264,6 +264,7 @@ def _limits(settings: LimitsSettings) -> Limits:
         idle_timeout_s=settings.idle_timeout,
         body_timeout_s=settings.body_timeout,
         write_timeout_s=settings.write_timeout,
+        tunnel_idle_timeout_s=settings.tunnel_idle_timeout,
         connections=settings.connections,
         upstream_wait_s=settings.upstream_wait,
         upstream_pending=settings.upstream_pending,

@@ -61,6 +61,10 @@ class LimitsSettings(Section):
     write_timeout: Duration = time_field(
         _LIMITS.write_timeout_s, "How long a client may take no byte before it is cut off."
     )
+    tunnel_idle_timeout: Duration = time_field(
+        _LIMITS.tunnel_idle_timeout_s,
+        "How long no byte may pass in a websocket, either way, before it is ended.",
+    )
     connections: Count = Field(
         default=_LIMITS.connections, description="Most open client connections of a worker."
     )
