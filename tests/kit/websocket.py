@@ -12,6 +12,7 @@ ACCEPT: Final = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 UPGRADE: Final = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
 VERSION: Final = b"Sec-WebSocket-Version: 13\r\n"
 WITH_KEY: Final = b"Sec-WebSocket-Key: " + KEY + b"\r\n"
+LINES: Final = [line for line in (UPGRADE + VERSION + WITH_KEY).split(b"\r\n") if line]
 MASK: Final = b"\x01\x02\x03\x04"
 
 
