@@ -219,7 +219,12 @@ class Downstream(asyncio.Protocol):
     def end(self) -> None:
         """The tunnel is over: what is written still goes out, what comes is thrown away."""
         self._call = self._tunnel = None
-        if self._state is TUNNEL:
+        if self._state is not TUNNEL:
+            return
+        self._end_record()
+        if self._secure:  # TLS has an end of its own, and the client waits for ours
+            self._close()
+        else:
             self._linger()
 
     def abort(self, *, reset: bool = False) -> None:
