@@ -132,6 +132,7 @@ class Observer:
             ("gateway_tasks",): len(asyncio.all_tasks()),
             ("gateway_requests_in_flight",): requests.in_flight,
             ("gateway_client_connections",): len(worker.connections),
+            ("gateway_tunnels",): sum(not tunnel.is_over for tunnel in worker.tunnels),
             ("gateway_token_cache_entries",): worker.snapshot.verifier.remembered_count,
         }
         for limit, count in worker.admission.refused.items():

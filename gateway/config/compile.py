@@ -265,6 +265,7 @@ def _limits(settings: LimitsSettings) -> Limits:
         body_timeout_s=settings.body_timeout,
         write_timeout_s=settings.write_timeout,
         body_rate_bytes=settings.body_rate,
+        tunnel_idle_timeout_s=settings.tunnel_idle_timeout,
         connections=settings.connections,
         connections_per_address=settings.connections_per_address,
         upstream_wait_s=settings.upstream_wait,

@@ -73,6 +73,10 @@ class LimitsSettings(Section):
         _LIMITS.body_rate_bytes,
         "What a body must bring in a second, on the average, after ten (408); 0B is anything.",
     )
+    tunnel_idle_timeout: Duration = time_field(
+        _LIMITS.tunnel_idle_timeout_s,
+        "How long no byte may pass in a websocket, either way, before it is ended.",
+    )
     connections: Count = Field(
         default=_LIMITS.connections, description="Most open client connections of a worker (503)."
     )

@@ -39,7 +39,6 @@ _SECTIONS: Final[tuple[tuple[tuple[str, ...], type[BaseModel]], ...]] = (
 _LATER: Final[dict[type[BaseModel], frozenset[str]]] = {
     Settings: frozenset(("redis",)),
     CredentialSettings: frozenset(("kind",)),
-    RouteSettings: frozenset(("websocket",)),
 }
 
 

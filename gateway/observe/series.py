@@ -118,6 +118,7 @@ FAMILIES: Final = _table(
     ),
     Family("gateway_requests_in_flight", GAUGE, (), "Requests that have not ended yet."),
     Family("gateway_client_connections", GAUGE, (), "Open connections of clients."),
+    Family("gateway_tunnels", GAUGE, (), "Open websockets."),
     Family(
         "gateway_upstream_connections",
         GAUGE,

@@ -94,6 +94,7 @@ class Limits:
     upstream_wait_s: float = 1.0  # for a free connection to an endpoint; nginx waits for ever
     upstream_pending: int = 1024  # waiting for one, at each endpoint; Envoy: max_pending 1024
     upstream_head_bytes: int = 64 * 1024  # Envoy: 60 KiB
+    tunnel_idle_timeout_s: float = 300.0  # no byte either way; Envoy: stream_idle_timeout 5 m
     buffer_bytes: int = 64 * 1024  # held per direction before the other side is paused
 
 
@@ -178,6 +179,8 @@ class Route:
     request_changes: FieldChanges | None = None
     answer_changes: FieldChanges | None = None
     rate_limit: RateLimit | None = None  # counted where there is state: ``proxy.dispatch``
+    websocket: bool = False  # a handshake may become a tunnel
+    ends_with_token: bool = False  # an answer that is not complete when its token ends is cut
     edits_answers: bool = field(init=False, repr=False)  # the heads of the service's answers
 
     def __post_init__(self) -> None:
@@ -277,7 +280,7 @@ class Preflight:
 class Forward:
     """Send the request to the service, with this head in place of the client's."""
 
-    __slots__ = ("fields", "request_line", "route", "token")
+    __slots__ = ("accept", "fields", "request_line", "route", "token")
 
     def __init__(
         self,
@@ -290,6 +293,7 @@ class Forward:
         self.request_line = request_line  # with its CRLF
         self.fields = fields  # field lines, each with its CRLF, Host first; framing comes later
         self.token = token  # None: anonymous
+        self.accept: bytes | None = None  # of a handshake: what the service must prove
 
     @property
     def names_host(self) -> bool:

@@ -56,14 +56,23 @@ def dispatch(
         pool = worker.pool_for(decision.route.upstream)
         if pool is None:
             return Respond(Reason.NO_HEALTHY_ENDPOINT, route=decision.route)
-        return Exchange(client, request.head, decision, pool, record)
+        exchange = Exchange(client, request.head, decision, pool, record)
+        if decision.route.ends_with_token and decision.token is not None:
+            worker.token_watch.watch(exchange)
+        return exchange
     if isinstance(decision, Serve):
-        if (request.head.fields.content_length or 0) > MAX_BODY_BYTES:
-            return Respond(Reason.BODY_TOO_LARGE)
-        return ControlCall(client, request, decision, worker, record)
+        return _serve(client, worker, request, decision, record)
     if decision.issuer:
         worker.on_keys_wanted(decision.issuer)
     return decision
+
+
+def _serve(
+    client: Client, worker: Worker, request: Request, serve: Serve, record: Record | None
+) -> ControlCall | Respond:
+    if (request.head.fields.content_length or 0) > MAX_BODY_BYTES:
+        return Respond(Reason.BODY_TOO_LARGE)
+    return ControlCall(client, request, serve, worker, record)
 
 
 def _take(

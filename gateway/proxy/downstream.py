@@ -23,8 +23,8 @@ from gateway.proxy.dispatch import body_reader, dispatch
 from gateway.proxy.heads import HeadReader
 from gateway.proxy.intake import TURN_BYTES, Intake
 from gateway.proxy.pace import Pace
-from gateway.proxy.roles import Call
-from gateway.proxy.states import CLOSED, EXCHANGE, HEAD, IDLE, LINGER
+from gateway.proxy.roles import Call, Duplex
+from gateway.proxy.states import CLOSED, EXCHANGE, HEAD, IDLE, LINGER, TUNNEL
 from gateway.proxy.sweeper import NEVER
 from gateway.proxy.worker import Worker
 
@@ -42,25 +42,10 @@ class Downstream(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_body",
-        "_call",
-        "_connections",
-        "_ending",
-        "_half_closed",
-        "_heads",
-        "_intake",
-        "_pace",
-        "_peer",
-        "_record",
-        "_request",
-        "_secure",
-        "_state",
-        "_transport",
-        "_worker",
-        "_writable",
-        "deadline_s",
-        "draining",
-    )
+        "_body", "_call", "_connections", "_ending", "_half_closed", "_heads", "_intake", "_pace",
+        "_peer", "_record", "_request", "_secure", "_state", "_transport", "_tunnel", "_worker",
+        "_writable", "deadline_s", "draining",
+    )  # fmt: skip
 
     def __init__(self, worker: Worker, connections: MutableSet[Any]) -> None:
         # for the process's life
@@ -83,6 +68,7 @@ class Downstream(asyncio.Protocol):
         self._record: Record | None = None  # where requests are told of
         self._body: BodyReader | None = None  # while more of the body has to come
         self._call: Call | None = None
+        self._tunnel: Duplex | None = None  # what the call has become
 
     # --- asyncio.Protocol ---
 
@@ -112,11 +98,15 @@ class Downstream(asyncio.Protocol):
                 self._hold(data)
             else:
                 self._on_head_bytes(data)
+        elif self._tunnel is not None:
+            self._tunnel.on_body(data)
         if len(data) >= TURN_BYTES:
             self._intake.give_way()
 
     def eof_received(self) -> bool:
         """Let what was asked before be answered shortly after the client has closed its side."""
+        if self._tunnel is not None:
+            return self._tunnel.on_client_eof() and not self._secure
         awaited = self._state is EXCHANGE or self._intake.held
         if self._secure or self._body is not None or not awaited:
             return False  # asyncio's transports for TLS close both sides with one
@@ -159,6 +149,8 @@ class Downstream(asyncio.Protocol):
         self.draining = self._ending = True
         if self._state is IDLE:
             self._close()
+        elif self._tunnel is not None:
+            self._tunnel.on_drain()
 
     def on_deadline(self) -> None:
         """Give up what was awaited: a head, a body, a reader, or the end of lingering."""
@@ -207,6 +199,32 @@ class Downstream(asyncio.Protocol):
             self.resume_reading()
         if was_waiting and self._writable and (self._intake.held or self._half_closed):
             self._take_held()
+
+    def is_served_by(self, call: Call) -> bool:
+        """Whether *call* still answers."""
+        return self._call is call
+
+    def switch(self, tunnel: Duplex, head: bytes) -> bytes:
+        """Answer with *head*, give *tunnel* all bytes from now on, and return those held."""
+        self._state = TUNNEL
+        self._call = self._tunnel = tunnel
+        self._worker.tunnels.add(tunnel)
+        self._worker.token_watch.watch(tunnel)
+        self._arm()
+        self.write(head)
+        self.resume_reading()
+        return self._intake.take()
+
+    def end(self) -> None:
+        """The tunnel is over: what is written still goes out, what comes is thrown away."""
+        self._call = self._tunnel = None
+        if self._state is not TUNNEL:
+            return
+        self._end_record()
+        if self._secure:  # TLS has an end of its own, and the client waits for ours
+            self._close()
+        else:
+            self._linger()
 
     def abort(self, *, reset: bool = False) -> None:
         """Cut the connection."""
@@ -421,5 +439,5 @@ class Downstream(asyncio.Protocol):
         elif self._body is not None and self._intake.reading:
             timeout_s = self._pace.patience_s(self._worker.sweeper.now_s, limits)
         else:
-            timeout_s = NEVER  # the service has deadlines of its own
+            timeout_s = NEVER  # services and tunnels have deadlines of their own
         self.deadline_s = self._worker.sweeper.now_s + timeout_s

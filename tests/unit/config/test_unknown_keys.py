@@ -18,7 +18,7 @@ CURES: list[tuple[Path, str, str]] = [
     (("upstreams", "a"), "weight", "it belongs under 'upstreams.<name>.endpoints[]'"),
     (("upstreams", "a", "endpoints", 0), "weigh", "did you mean 'weight'?"),
     (("upstreams", "a", "health"), "interwal", "did you mean 'interval'?"),
-    (("routes", 3), "websocket", LATER),
+    (("routes", 3), "websockets", "did you mean 'websocket'?"),
     (("credentials", 0), "kind", LATER),
     (("routes", 0, "credentials", 1), "kind", LATER),
     ((), "issuer", "it belongs under 'tokens'"),

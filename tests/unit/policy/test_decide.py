@@ -24,6 +24,7 @@ from gateway.policy.revoked import NoRevocations
 from gateway.policy.tokens import Issuer, TokenVerifier
 from tests.kit.policy import Told, answer, bearer, head, reason_of, request, route, snapshot
 from tests.kit.tokens import AUDIENCE, NOW_S, issuer_of, mint, resigned, signing_key
+from tests.kit.websocket import LINES
 
 GOOD = bearer(mint())
 EXPIRED = bearer(mint({"exp": NOW_S - 60}))
@@ -390,3 +391,13 @@ def test_a_plain_options_is_authenticated() -> None:
     assert reason_of(decision) is Reason.METHOD_NOT_ALLOWED
     decision = answer(BROWSED, head("/p", ASKS[0], method="OPTIONS"))
     assert reason_of(decision) is Reason.CREDENTIAL_MISSING
+
+
+def test_a_handshake_is_judged_as_a_request_first() -> None:
+    """THREATS.md WS-01: a stranger learns nothing of where there are websockets."""
+    tunnels = snapshot(route("/ws", websocket=True), route("/p"))
+
+    assert isinstance(answer(tunnels, head("/ws", *LINES, GOOD)), Forward)
+    assert reason_of(answer(tunnels, head("/p", *LINES, GOOD))) is Reason.WEBSOCKET_REFUSED
+    for path in ("/ws", "/p"):
+        assert reason_of(answer(tunnels, head(path, *LINES))) is Reason.CREDENTIAL_MISSING

@@ -9,6 +9,7 @@ from gateway.errors import Reason
 from tests.kit.explained import VALID, explained
 from tests.kit.policy import Told, bearer, head
 from tests.kit.tokens import NOW_S, REMOVED, mint, signing_key
+from tests.kit.websocket import LINES
 
 FORGED: Final = replace(signing_key(kid="forged"), kid=signing_key().kid)
 
@@ -99,6 +100,9 @@ CASES = [
         "body size",
         Reason.BODY_TOO_LARGE,
         id="size",
+    ),
+    pytest.param(
+        head("/maybe", *LINES), "websocket handshake", Reason.WEBSOCKET_REFUSED, id="websocket"
     ),
     pytest.param(
         head("/api/products/7", bearer(mint({"username": "a\nb"}))),
@@ -251,3 +255,15 @@ def test_a_rate_limit_is_told_of_and_not_counted(lines: list[bytes], by: str) ->
 
     assert (check.name, check.passed) == ("rate limit", True)
     assert check.detail == f"5 per 60 s and worker by {by}; not counted here"
+
+
+@pytest.mark.parametrize(
+    ("lines", "ends"),
+    [([bearer(VALID)], "when the token ends"), ([], "with its connections only")],
+)
+def test_a_tunnel_is_told_of_and_how_it_ends(lines: list[bytes], ends: str) -> None:
+    """Without a token nothing of the gateway's ends it."""
+    checks = {check.name: check for check in explained(head("/limited", *LINES, *lines)).checks}
+
+    assert checks["websocket handshake"].passed
+    assert checks["websocket handshake"].detail == f"a tunnel, which ends {ends}"
