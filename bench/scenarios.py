@@ -95,6 +95,7 @@ SCENARIOS: Final = {
     ),
     "upload": Scenario(
         title="requests of 1 MiB",
+        path="/api/products/upload",
         body_bytes=BLOB_BYTES,
         connections=16,
         contenders=_PROXIES,
