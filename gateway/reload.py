@@ -19,6 +19,7 @@ from gateway.config.section import Section
 from gateway.desk import make_file_users
 from gateway.errors import ConfigError, ConfigErrors
 from gateway.policy.model import Snapshot
+from gateway.tls import find_upstream_faults
 
 log: Final = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def read_again(old: Config) -> tuple[Config, Snapshot]:
         ConfigErrors: It has faults, or differs from *old* where only a restart helps; all of them.
     """
     new = load_config(Path(old.document.file), os.environ)
-    faults = find_fixed(old, new)
+    faults = [*find_fixed(old, new), *find_upstream_faults(new)]
     try:
         snapshot = compile_snapshot(new, ())
         make_file_users(new)

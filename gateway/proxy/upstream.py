@@ -6,6 +6,7 @@ would be the answer to the next client's request (response-queue poisoning, CVE-
 """
 
 import asyncio
+import ssl
 from typing import Final, Protocol, cast
 
 from gateway.errors import ProtocolError, Reason, UpstreamError
@@ -36,6 +37,10 @@ class Owner(Protocol):
 
     def on_connection_lost(self, connection: "UpstreamConnection") -> None:
         """Count a connection out."""
+        ...
+
+    def on_tls_failure(self, error: ssl.SSLError) -> None:
+        """Say in the log why the service ended it."""
         ...
 
 
@@ -173,13 +178,19 @@ class UpstreamConnection(asyncio.Protocol):
             self._fail(UpstreamError(Reason.UPSTREAM_PROTOCOL))
 
     def eof_received(self) -> None:
-        """Complete a body that ends like this; ``connection_lost`` judges everything else."""
+        """Complete a body that ends like this; ``connection_lost`` judges everything else.
+
+        Over TLS uvloop calls this for the goodbye of TLS alone: a stream that ends without one may
+        have been cut by anyone on the way.
+        """
         if isinstance(self._body, UntilCloseReader):
             self._body.done = True
             self._on_body_bytes(b"")
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's signature)
+    def connection_lost(self, exc: Exception | None) -> None:
         """End the connection's life; an exchange that it was in has failed."""
+        if isinstance(exc, ssl.SSLError):  # TLS 1.3: refused for want of a certificate, say
+            self._pool.on_tls_failure(exc)
         self._pool.sweeper.forget(self)
         self.deadline_s = NEVER
         self._fail(

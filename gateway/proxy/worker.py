@@ -114,6 +114,7 @@ class Worker:
         found = self._endpoints.get(upstream.name)
         if found is not None and found.upstream == upstream and found.limits == limits:
             found.upstream = upstream
+            found.tls.look()
             return found
         if found is not None:
             found.retire()
