@@ -78,6 +78,7 @@ class Reason(StrEnum):
     KEYS_UNAVAILABLE = "keys_unavailable"
     NO_HEALTHY_ENDPOINT = "no_healthy_endpoint"
     STORE_UNAVAILABLE = "store_unavailable"
+    RATE_LIMIT_UNAVAILABLE = "rate_limit_unavailable"
     DRAINING = "draining"
     UPSTREAM_TIMEOUT = "upstream_timeout"
 
@@ -145,6 +146,7 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.KEYS_UNAVAILABLE: ReasonInfo(503, "The keys of the token's issuer are not known yet."),
     Reason.NO_HEALTHY_ENDPOINT: ReasonInfo(503, "No endpoint of the service is healthy."),
     Reason.STORE_UNAVAILABLE: ReasonInfo(503, "The gateway's store cannot be reached."),
+    Reason.RATE_LIMIT_UNAVAILABLE: ReasonInfo(503, "Nobody can say how many requests came."),
     Reason.DRAINING: ReasonInfo(503, "The gateway is about to stop."),
     Reason.UPSTREAM_TIMEOUT: ReasonInfo(504, "The service did not answer in time."),
 }

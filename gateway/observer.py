@@ -98,6 +98,9 @@ class Observer:
             ("gateway_token_cache_entries", worker.snapshot.verifier.remembered_count),
         ):
             board.numbers(name)[0] = float(value)
+        if worker.shared_limits is not None:
+            unanswered = worker.shared_limits.unanswered
+            board.numbers("gateway_rate_limits_alone_total")[0] = float(unanswered)
         for name, pools in worker.pools():
             idle = sum(pool.idle_count for pool in pools)
             busy = sum(pool.open_count for pool in pools) - idle

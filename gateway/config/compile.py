@@ -135,6 +135,7 @@ class _Compiler:
         self._check_name(index, settings)
         self._check_path(index, settings)
         self._check_requirements(index, settings)
+        self._check_redis(index, settings)
         places = narrow_places(self._config, self._placement, index)
         upstream = self.upstreams.get(settings.upstream)
         if upstream is None:
@@ -226,6 +227,15 @@ class _Compiler:
                 f"with 'auth: {settings.auth}' a request without a token passes unchecked",
                 f"remove 'auth: {settings.auth}', or remove 'require'",
                 ("routes", index, "require"),
+            )
+
+    def _check_redis(self, index: int, settings: RouteSettings) -> None:
+        limit = settings.rate_limit
+        if limit and limit.on_redis_failure and self._config.settings.redis is None:
+            self._refuse(
+                "there is no Redis that could fail",
+                "add 'redis' at the top level, or remove this key",
+                ("routes", index, "rate_limit", "on_redis_failure"),
             )
 
 

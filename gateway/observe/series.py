@@ -92,6 +92,12 @@ FAMILIES: Final = _table(
         (),
         "Lines of the access log that were not written, since nobody took them in time.",
     ),
+    Family(
+        "gateway_rate_limits_alone_total",
+        COUNTER,
+        (),
+        "Requests with a rate limit that Redis could not be asked about.",
+    ),
     Family("gateway_requests_in_flight", GAUGE, (), "Requests that have not ended yet."),
     Family("gateway_client_connections", GAUGE, (), "Open connections of clients."),
     Family(

@@ -2,7 +2,9 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
 
 from gateway.errors import Reason
 from gateway.http1.chunked import ChunkedDecoder
@@ -10,13 +12,15 @@ from gateway.http1.request import RequestHead
 from gateway.observe.access import Record
 from gateway.policy.decide import decide
 from gateway.policy.forwarding import client_of
-from gateway.policy.model import Decision, Forward, Request, Respond, Serve, Snapshot
-from gateway.policy.rate_limits import RateLimit
+from gateway.policy.model import Decision, Forward, Request, Respond, Route, Serve, Snapshot
+from gateway.policy.rate_limits import LOCAL, RateLimit
 from gateway.policy.revoked import Revocations
 from gateway.proxy.body import BodyReader, LengthReader
 from gateway.proxy.bridge import MAX_BODY_BYTES, ControlCall
+from gateway.proxy.deferred import Deferred
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.roles import Call, Client
+from gateway.proxy.shared_limits import SharedLimiter
 from gateway.proxy.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -50,13 +54,14 @@ def dispatch(
         record.decision = decision
     if isinstance(decision, Forward):
         limit = decision.route.rate_limit
-        if limit is not None and (wait_s := _take(worker, snapshot, request, decision, limit)):
-            retry_after = (b"Retry-After", b"%d" % math.ceil(wait_s))
-            return Respond(Reason.RATE_LIMITED, route=decision.route, fields=(retry_after,))
-        pool = worker.pool_for(decision.route.upstream)
-        if pool is None:
-            return Respond(Reason.NO_HEALTHY_ENDPOINT, route=decision.route)
-        return Exchange(client, request.head, decision, pool, record)
+        go_on = partial(_forward, client, worker, request, decision, record)
+        if limit is None:
+            return go_on()
+        key = limit.key_for(client_of(snapshot, request), decision.token)
+        if worker.shared_limits is None:
+            return _take(worker, decision.route, limit, key) or go_on()
+        finding = _take_shared(worker, worker.shared_limits, decision.route, limit, key)
+        return Deferred(client, request.head, decision.route, _then(finding, go_on))
     if isinstance(decision, Serve):
         if (request.head.fields.content_length or 0) > MAX_BODY_BYTES:
             return Respond(Reason.BODY_TOO_LARGE)
@@ -66,12 +71,43 @@ def dispatch(
     return decision
 
 
-def _take(
-    worker: Worker, snapshot: Snapshot, request: Request, forward: Forward, limit: RateLimit
-) -> float:
-    """Count a request that would be forwarded; return 0, or for how long it may not be."""
-    key = limit.key_for(client_of(snapshot, request), forward.token)
-    return worker.rate_limiter.take(forward.route.name, limit, key, worker.sweeper.now_s)
+def _forward(
+    client: Client, worker: Worker, request: Request, forward: Forward, record: Record | None
+) -> Call | Respond:
+    pool = worker.pool_for(forward.route.upstream)
+    if pool is None:
+        return Respond(Reason.NO_HEALTHY_ENDPOINT, route=forward.route)
+    return Exchange(client, request.head, forward, pool, record)
+
+
+def _take(worker: Worker, route: Route, limit: RateLimit, key: bytes) -> Respond | None:
+    """Count a request that would be forwarded; return the refusal where there are too many."""
+    return _refusal(route, worker.rate_limiter.take(route.name, limit, key, worker.sweeper.now_s))
+
+
+async def _take_shared(
+    worker: Worker, shared: SharedLimiter, route: Route, limit: RateLimit, key: bytes
+) -> Respond | None:
+    """Count it where all count; where they cannot be asked count it here, or refuse it."""
+    wait_s = await shared.take(route.name, limit, key)
+    if wait_s is not None:
+        return _refusal(route, wait_s)
+    if limit.on_redis_failure == LOCAL:
+        return _take(worker, route, limit, key)
+    return Respond(Reason.RATE_LIMIT_UNAVAILABLE, route=route, fields=((b"Retry-After", b"1"),))
+
+
+async def _then(
+    finding: Coroutine[Any, Any, Respond | None], go_on: Callable[[], Call | Respond]
+) -> Call | Respond:
+    return await finding or go_on()
+
+
+def _refusal(route: Route, wait_s: float) -> Respond | None:
+    if not wait_s:
+        return None
+    retry_after = (b"Retry-After", b"%d" % math.ceil(wait_s))
+    return Respond(Reason.RATE_LIMITED, route=route, fields=(retry_after,))
 
 
 def body_reader(head: RequestHead, call: Call) -> BodyReader | None:

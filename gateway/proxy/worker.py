@@ -15,6 +15,7 @@ from gateway.proxy.answers import Fields
 from gateway.proxy.endpoints import Endpoints
 from gateway.proxy.pool import Pool
 from gateway.proxy.rate_limiter import RateLimiter
+from gateway.proxy.shared_limits import SharedLimiter
 from gateway.proxy.sweeper import Sweeper
 
 _PREFIX_BYTES: Final = 6
@@ -51,6 +52,7 @@ class Worker:
         "on_keys_wanted",
         "rate_limiter",
         "revocations",
+        "shared_limits",
         "snapshot",
         "sweeper",
         "unattended",
@@ -75,6 +77,7 @@ class Worker:
         self.unattended: set[asyncio.Task[None]] = set()  # of clients that have gone
         self.on_keys_wanted: Callable[[str], None] = _ignore
         self.rate_limiter = RateLimiter()
+        self.shared_limits: SharedLimiter | None = None  # set where they are shared
         self._endpoints: dict[str, Endpoints] = {}  # by the name of their upstream
         self.access: Access | None = None  # set where requests are told of
         self.connections: Collection[Any] = ()  # of clients; set with the first of them
