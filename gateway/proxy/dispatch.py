@@ -3,7 +3,6 @@
 import logging
 import math
 from collections.abc import Callable, Coroutine
-from functools import partial
 from typing import Any
 
 from gateway.errors import Reason
@@ -53,15 +52,12 @@ def dispatch(
     if record is not None:
         record.decision = decision
     if isinstance(decision, Forward):
-        limit = decision.route.rate_limit
-        go_on = partial(_forward, client, worker, request, decision, record)
-        if limit is None:
-            return go_on()
-        key = limit.key_for(client_of(snapshot, request), decision.token)
-        if worker.shared_limits is None:
-            return _take(worker, decision.route, limit, key) or go_on()
-        finding = _take_shared(worker, worker.shared_limits, decision.route, limit, key)
-        return Deferred(client, request.head, decision.route, _then(finding, go_on))
+        if decision.route.rate_limit is not None:
+            return _dispatch_limited(client, worker, snapshot, request, decision, record)
+        pool = worker.pool_for(decision.route.upstream)
+        if pool is None:
+            return Respond(Reason.NO_HEALTHY_ENDPOINT, route=decision.route)
+        return Exchange(client, request.head, decision, pool, record)
     if isinstance(decision, Serve):
         if (request.head.fields.content_length or 0) > MAX_BODY_BYTES:
             return Respond(Reason.BODY_TOO_LARGE)
@@ -71,17 +67,37 @@ def dispatch(
     return decision
 
 
-def _forward(
-    client: Client, worker: Worker, request: Request, forward: Forward, record: Record | None
+def _dispatch_limited(
+    client: Client,
+    worker: Worker,
+    snapshot: Snapshot,
+    request: Request,
+    forward: Forward,
+    record: Record | None,
 ) -> Call | Respond:
-    pool = worker.pool_for(forward.route.upstream)
-    if pool is None:
-        return Respond(Reason.NO_HEALTHY_ENDPOINT, route=forward.route)
-    return Exchange(client, request.head, forward, pool, record)
+    """Count a request that would be forwarded, and forward it where it is not one too many."""
+    route = forward.route
+    # Those of now: a reload that comes while it waits is for later requests.
+    endpoints = worker.endpoints_of(route.upstream)
+
+    def go_on() -> Call | Respond:
+        pool = endpoints.choose() if endpoints.only is None else endpoints.only
+        if pool is None:
+            return Respond(Reason.NO_HEALTHY_ENDPOINT, route=route)
+        return Exchange(client, request.head, forward, pool, record)
+
+    limit = route.rate_limit
+    if limit is None:
+        return go_on()
+    key = limit.key_for(client_of(snapshot, request), forward.token)
+    if worker.shared_limits is None:
+        return _take(worker, route, limit, key) or go_on()
+    finding = _take_shared(worker, worker.shared_limits, route, limit, key)
+    return Deferred(client, request.head, route, _then(finding, go_on))
 
 
 def _take(worker: Worker, route: Route, limit: RateLimit, key: bytes) -> Respond | None:
-    """Count a request that would be forwarded; return the refusal where there are too many."""
+    """Count it in this worker; return the refusal where there are too many."""
     return _refusal(route, worker.rate_limiter.take(route.name, limit, key, worker.sweeper.now_s))
 
 

@@ -84,7 +84,7 @@ class SharedLimiter:
         self._nonce = secrets.token_hex(8)
         self._numbers = itertools.count()
         self._until_s: float | None = None  # nobody asks till then; None: Redis answers
-        self._trying = False
+        self._trying = False  # one request asks, alone until its outcome is known
 
     @property
     def is_up(self) -> bool:
@@ -105,6 +105,7 @@ class SharedLimiter:
         if not self._may_ask():
             self.unanswered += 1
             return None
+        is_trial = self._trying = self._until_s is not None
         try:
             async with asyncio.timeout(DEADLINE_S):
                 wait_s = await self._ask(bucket_name(route, limit, key), limit)
@@ -112,7 +113,8 @@ class SharedLimiter:
             self._on_failure(error)
             return None
         finally:
-            self._trying = False
+            if is_trial:
+                self._trying = False
         self._on_success()
         return wait_s
 
@@ -136,10 +138,7 @@ class SharedLimiter:
     def _may_ask(self) -> bool:
         if self._until_s is None:
             return True
-        if self._trying or asyncio.get_running_loop().time() < self._until_s:
-            return False
-        self._trying = True  # alone, until its outcome is known
-        return True
+        return not self._trying and asyncio.get_running_loop().time() >= self._until_s
 
     def _on_failure(self, error: Exception) -> None:
         self.unanswered += 1

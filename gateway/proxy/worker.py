@@ -115,6 +115,8 @@ class Worker:
         """
         limits = self.snapshot.limits
         found = self._endpoints.get(upstream.name)
+        if found is not None and found.upstream is upstream and found.limits == limits:
+            return found
         if found is not None and found.upstream == upstream and found.limits == limits:
             found.upstream = upstream
             found.tls.look()
