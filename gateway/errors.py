@@ -81,6 +81,7 @@ class Reason(StrEnum):
     NO_HEALTHY_ENDPOINT = "no_healthy_endpoint"
     STORE_UNAVAILABLE = "store_unavailable"
     TOO_MANY_CONNECTIONS = "too_many_connections"
+    RATE_LIMIT_UNAVAILABLE = "rate_limit_unavailable"
     DRAINING = "draining"
     UPSTREAM_TIMEOUT = "upstream_timeout"
 
@@ -155,6 +156,7 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.NO_HEALTHY_ENDPOINT: ReasonInfo(503, "No endpoint of the service is healthy."),
     Reason.STORE_UNAVAILABLE: ReasonInfo(503, "The gateway's store cannot be reached."),
     Reason.TOO_MANY_CONNECTIONS: ReasonInfo(503, "Too many connections are open.", closes=True),
+    Reason.RATE_LIMIT_UNAVAILABLE: ReasonInfo(503, "Nobody can say how many requests came."),
     Reason.DRAINING: ReasonInfo(503, "The gateway is about to stop."),
     Reason.UPSTREAM_TIMEOUT: ReasonInfo(504, "The service did not answer in time."),
 }

@@ -137,6 +137,9 @@ class Observer:
         }
         for limit, count in worker.admission.refused.items():
             board.numbers("gateway_connections_refused_total", limit)[0] = float(count)
+        if worker.shared_limits is not None:
+            unanswered = worker.shared_limits.unanswered
+            board.numbers("gateway_rate_limits_alone_total")[0] = float(unanswered)
         for name, pools in worker.pools():
             gauges |= _gauges_of(name, pools, worker.sweeper.now_s)
         for series, value in gauges.items():

@@ -26,7 +26,7 @@ from starlette.applications import Starlette
 from gateway.config.compile import compile_snapshot, make_verifier
 from gateway.config.load import Config
 from gateway.control.admin import AdminServices, admin_snapshot, build_admin
-from gateway.control.admin_probes import ISSUERS, OK, TRAFFIC
+from gateway.control.admin_probes import ISSUERS, OK, RATE_LIMITS, TRAFFIC
 from gateway.control.admin_token import AdminToken
 from gateway.control.app import ControlServices, build_control
 from gateway.control.guard import Guard, listener_names
@@ -51,6 +51,7 @@ from gateway.policy.describe import describe_route
 from gateway.policy.model import Snapshot
 from gateway.proxy.answers import DateField
 from gateway.proxy.downstream import Downstream
+from gateway.proxy.shared_limits import SharedLimiter
 from gateway.proxy.sweeper import Sweeper
 from gateway.proxy.watch import watch_upstreams
 from gateway.proxy.worker import Worker
@@ -155,6 +156,8 @@ async def open_worker(plan: WorkerPlan) -> AsyncIterator[Worker]:
         passwords = PasswordChecker()
         stack.callback(passwords.close)
         parts = _Parts(plan, make_desk(plan.config, store, table), table, passwords)
+        if parts.worker.shared_limits is not None:
+            stack.push_async_callback(parts.worker.shared_limits.close)
         stack.callback(parts.observer.close, parts.worker)
         stack.callback(parts.worker.close)
         drain = Drain(parts.drain, parts.retire, parts.drain_delay_s)
@@ -205,6 +208,8 @@ class _Parts:
             revocations=_view(config, table),
         )
         self.worker.on_keys_wanted = self.trust.want
+        if config.settings.redis is not None:
+            self.worker.shared_limits = SharedLimiter(config.settings.redis.get_secret_value())
         self.observer = Observer(config, plan.table_path.parent, _clock)
         self.observer.listen_to(self.worker)
         self._notifier = plan.notifier
@@ -309,6 +314,8 @@ class _Parts:
         components = {"configuration": OK, "store": store, TRAFFIC: traffic}
         if self._config.settings.issuers:
             components[ISSUERS] = "keys unavailable" if self.trust.lacks_keys() else OK
+        if (shared := self.worker.shared_limits) is not None:
+            components[RATE_LIMITS] = OK if shared.is_up else "each worker for itself"
         return components
 
     def make_admin(self) -> Worker:

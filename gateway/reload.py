@@ -20,6 +20,7 @@ from gateway.errors import ConfigError, ConfigErrors
 from gateway.file_watch import LOOK_S, FileWatch
 from gateway.news import ReloadNews
 from gateway.policy.model import Snapshot
+from gateway.tls import find_upstream_faults
 
 _CHANGEABLE: Final = frozenset(
     (
@@ -63,7 +64,7 @@ def read_again(old: Config) -> tuple[Config, Snapshot]:
         ConfigErrors: It has faults, or differs from *old* where only a restart helps; all of them.
     """
     new = load_config(Path(old.document.file), os.environ)
-    faults = find_fixed(old, new)
+    faults = [*find_fixed(old, new), *find_upstream_faults(new)]
     try:
         snapshot = compile_snapshot(new, ())
         make_file_users(new)

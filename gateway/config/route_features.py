@@ -16,7 +16,7 @@ from gateway.http1.names import fold
 from gateway.policy.cors import PREFIX, Cors
 from gateway.policy.model import Auth, FieldChanges, Route
 from gateway.policy.peers import AddressSet
-from gateway.policy.rate_limits import ADDRESS, RateLimit
+from gateway.policy.rate_limits import ADDRESS, LOCAL, RateLimit
 from gateway.policy.rewriting import Rewrite, compile_rewrite
 
 # Takes the fault, the cure and the path below the route.
@@ -73,7 +73,7 @@ def _rate_limit(settings: RouteSettings, refuse: Refuse) -> RateLimit | None:
     if settings.auth == "none" and limit.key != ADDRESS:
         fault = f"with 'auth: none' there is no token to read {limit.key} from"
         refuse(fault, "write 'key: address'", ("rate_limit", "key"))
-    return RateLimit(limit.requests, limit.per, limit.key)
+    return RateLimit(limit.requests, limit.per, limit.key, limit.on_redis_failure or LOCAL)
 
 
 def _check_changes(settings: RouteSettings, placement: Placement, refuse: Refuse) -> None:

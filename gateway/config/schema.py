@@ -32,7 +32,7 @@ from gateway.config.fields import (
 from gateway.config.issuer_settings import IssuerSettings
 from gateway.config.names import UpstreamName
 from gateway.config.route_settings import ClaimHeaders, RouteSettings
-from gateway.config.secret_values import PasswordHash, StoreKey, StoreUrl
+from gateway.config.secret_values import PasswordHash, RedisUrl, StoreKey, StoreUrl
 from gateway.config.section import Section, size_field, time_field
 from gateway.config.tls_settings import TlsSettings
 from gateway.config.token_settings import CredentialSettings, TokensSettings
@@ -166,6 +166,11 @@ class Settings(Section):
     store_key: StoreKey = Field(
         default=None,
         description="Encrypts the signing keys in the store: 32 bytes or more; empty is none.",
+    )
+    redis: RedisUrl | None = Field(
+        default=None,
+        description="Where workers and hosts share their rate limits: redis://host:6379/0, or "
+        "rediss:// for TLS. Without it each worker counts for itself.",
     )
     runtime_dir: Text = Field(
         default="var",

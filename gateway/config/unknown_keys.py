@@ -10,7 +10,7 @@ from gateway.config.issuer_settings import IssuerSettings
 from gateway.config.nodes import Path, format_path
 from gateway.config.route_settings import ClaimHeaderSettings, RequireSettings, RouteSettings
 from gateway.config.schema import LimitsSettings, Settings, UserSettings
-from gateway.config.tls_settings import TlsSettings
+from gateway.config.tls_settings import TlsSettings, UpstreamTlsSettings
 from gateway.config.token_settings import CredentialSettings, TokensSettings
 from gateway.config.upstream_settings import EndpointSettings, HealthSettings, UpstreamSettings
 
@@ -29,6 +29,7 @@ _SECTIONS: Final[tuple[tuple[tuple[str, ...], type[BaseModel]], ...]] = (
     (("upstreams", _ANY), UpstreamSettings),
     (("upstreams", _ANY, "endpoints", _ANY), EndpointSettings),
     (("upstreams", _ANY, "health"), HealthSettings),
+    (("upstreams", _ANY, "tls"), UpstreamTlsSettings),
     (("routes", _ANY), RouteSettings),
     (("routes", _ANY, "require"), RequireSettings),
     (("routes", _ANY, "credentials", _ANY), CredentialSettings),
@@ -37,7 +38,6 @@ _SECTIONS: Final[tuple[tuple[tuple[str, ...], type[BaseModel]], ...]] = (
 
 # Keys of the design that a later version has.
 _LATER: Final[dict[type[BaseModel], frozenset[str]]] = {
-    Settings: frozenset(("redis",)),
     CredentialSettings: frozenset(("kind",)),
 }
 

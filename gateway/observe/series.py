@@ -116,6 +116,12 @@ FAMILIES: Final = _table(
         (),
         "1 where the last reload was refused: the file on disk is not what serves.",
     ),
+    Family(
+        "gateway_rate_limits_alone_total",
+        COUNTER,
+        (),
+        "Requests with a rate limit that Redis could not be asked about.",
+    ),
     Family("gateway_requests_in_flight", GAUGE, (), "Requests that have not ended yet."),
     Family("gateway_client_connections", GAUGE, (), "Open connections of clients."),
     Family("gateway_tunnels", GAUGE, (), "Open websockets."),

@@ -105,14 +105,43 @@ class Endpoint:
     host: str  # a name or an address, IPv6 without brackets
     port: int
     weight: int = 1  # its share of the requests, relative to the other endpoints'
+    secure: bool = False  # it speaks TLS
+    socket: str = ""  # the path of its Unix socket, in place of host and port
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        if self.socket:
+            return f"unix:{self.socket}"
+        address = f"{self._url_host}:{self.port}"
+        return f"https://{address}" if self.secure else address
 
     @property
     def authority(self) -> bytes:
-        """The value of ``Host`` that names this endpoint."""
-        return str(self).encode("ascii")
+        """The value of ``Host`` that names this endpoint; the scheme's own port is left out."""
+        if self.socket:
+            return b"localhost"  # as curl and httpx say
+        is_usual = self.port == (443 if self.secure else 80)
+        return (self._url_host if is_usual else f"{self._url_host}:{self.port}").encode("ascii")
+
+    def url(self, target: str) -> str:
+        """Return the URL of *target* there, for people; a socket's as nginx writes it."""
+        if self.socket:
+            return f"unix:{self.socket}:{target}"
+        return f"{'https' if self.secure else 'http'}://{self.authority.decode('ascii')}{target}"
+
+    @property
+    def _url_host(self) -> str:
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamTls:
+    """How endpoints that speak TLS are known, and what we prove ourselves with."""
+
+    ca: str = ""  # file of the only roots that are trusted; empty: those of the system
+    certificate: str = ""  # file of our own; empty: none
+    key: str = ""
+    server_name: str = ""  # in place of the endpoint's host
+    verify: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +168,7 @@ class Upstream:
     balance: Balance = Balance.ROUND_ROBIN
     retries: int = 1  # at other endpoints; THREATS.md B2
     health: HealthCheck | None = None
+    tls: UpstreamTls = field(default_factory=UpstreamTls)  # of those endpoints that speak it
     host: bytes | None = None  # the Host that it is sent; None keeps the client's
     host_from_endpoint: bool = False
 

@@ -8,7 +8,7 @@ body, a pipelined request) can change it.
 """
 
 import asyncio
-from collections.abc import MutableSet
+from collections.abc import Iterable, MutableSet
 from typing import Any, Final, cast
 
 from gateway.errors import ProtocolError, Reason
@@ -174,11 +174,13 @@ class Downstream(asyncio.Protocol):
         if self._state is not CLOSED:
             self._transport.write(data)
 
-    def refuse(self, reason: Reason, detail: str = "") -> None:
+    def refuse(
+        self, reason: Reason, detail: str = "", fields: Iterable[tuple[bytes, bytes]] = ()
+    ) -> None:
         """Answer with a refusal; only while nothing of an answer was sent."""
         call, self._call = self._call, None
         route = call.route if call is not None else None
-        respond = Respond(reason, detail, route=route)
+        respond = Respond(reason, detail, route=route, fields=fields)
         self._answer_refusal(respond, unread=self._body is not None)
 
     def finish(self, *, keep_alive: bool) -> None:

@@ -9,6 +9,7 @@ An arrow is who calls whom with bytes of an answer; requests go the other way. W
 succeeds a ``Tunnel`` takes the exchange's place on both sides.
 """
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from gateway.errors import Reason, UpstreamError
@@ -26,7 +27,9 @@ class Client(Protocol):
         """Send bytes of the answer."""
         ...
 
-    def refuse(self, reason: Reason, detail: str = "") -> None:
+    def refuse(
+        self, reason: Reason, detail: str = "", fields: Iterable[tuple[bytes, bytes]] = ()
+    ) -> None:
         """Answer with a refusal; ends the exchange. Only while nothing of an answer was sent."""
         ...
 

@@ -6,6 +6,7 @@ would be the answer to the next client's request (response-queue poisoning, CVE-
 """
 
 import asyncio
+import ssl
 from typing import Final, Protocol, cast
 
 from gateway.errors import ProtocolError, Reason, UpstreamError
@@ -36,6 +37,10 @@ class Owner(Protocol):
 
     def on_connection_lost(self, connection: "UpstreamConnection") -> None:
         """Count a connection out."""
+        ...
+
+    def on_tls_failure(self, error: ssl.SSLError) -> None:
+        """Say in the log why the service ended it."""
         ...
 
 
@@ -199,6 +204,9 @@ class UpstreamConnection(asyncio.Protocol):
 
         Both sides are closed then, in a tunnel as well: a service that has ended its side of a
         websocket has sent its close frame, and there is nothing left to say to it.
+
+        Over TLS uvloop calls this for the goodbye of TLS alone: a stream that ends without one may
+        have been cut by anyone on the way.
         """
         if self._tunnel is not None:
             self._tunnel.on_upstream_eof()
@@ -207,8 +215,10 @@ class UpstreamConnection(asyncio.Protocol):
             self._body.done = True
             self._on_body_bytes(b"")
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's signature)
+    def connection_lost(self, exc: Exception | None) -> None:
         """End the connection's life; an exchange that it was in has failed."""
+        if isinstance(exc, ssl.SSLError):  # TLS 1.3: refused for want of a certificate, say
+            self._pool.on_tls_failure(exc)
         self._pool.sweeper.forget(self)
         self.deadline_s = NEVER
         self._fail(

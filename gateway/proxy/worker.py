@@ -20,6 +20,7 @@ from gateway.proxy.endpoints import Endpoints
 from gateway.proxy.pool import Pool
 from gateway.proxy.rate_limiter import RateLimiter
 from gateway.proxy.roles import Duplex
+from gateway.proxy.shared_limits import SharedLimiter
 from gateway.proxy.sweeper import Sweeper
 from gateway.proxy.token_watch import TokenWatch, find_end
 
@@ -59,6 +60,7 @@ class Worker:
         "on_keys_wanted",
         "rate_limiter",
         "revocations",
+        "shared_limits",
         "snapshot",
         "sweeper",
         "token_watch",
@@ -89,6 +91,7 @@ class Worker:
         self.on_keys_wanted: Callable[[str], None] = _ignore
         self.rate_limiter = RateLimiter()
         self.admission = Admission(own_room())
+        self.shared_limits: SharedLimiter | None = None  # set where they are shared
         self._endpoints: dict[str, Endpoints] = {}  # by the name of their upstream
         self.access: Access | None = None  # set where requests are told of
         self.connections: Collection[Any] = ()  # of clients; set with the first of them
@@ -130,8 +133,11 @@ class Worker:
         """
         limits = self.snapshot.limits
         found = self._endpoints.get(upstream.name)
+        if found is not None and found.upstream is upstream and found.limits == limits:
+            return found
         if found is not None and found.upstream == upstream and found.limits == limits:
             found.upstream = upstream
+            found.tls.look()
             return found
         if found is not None:
             found.retire()

@@ -167,3 +167,16 @@ def test_tunnels_and_ends_are_compiled(read_more: Read) -> None:
 
     assert (with_both.websocket, with_both.ends_with_token) == (True, True)
     assert (without.websocket, without.ends_with_token) == (False, False)
+
+
+def test_what_happens_without_redis_is_said_only_where_there_is_one(
+    read_more: Read, complain_more: Complain
+) -> None:
+    """Else a route that should refuse would only seem to."""
+    limit = "  rate_limit: {requests: 5, per: 1m, key: sub, on_redis_failure: refuse}\n"
+
+    with_redis = compiled(read_more, limit + "redis: redis://localhost")
+    assert with_redis.rate_limit == RateLimit(5, 60, "sub", "refuse")
+    assert "routes[0].rate_limit.on_redis_failure: there is no Redis that could fail" in (
+        complain_more(ROUTE + limit)
+    )

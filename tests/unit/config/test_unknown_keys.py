@@ -9,7 +9,7 @@ LATER = "this key is not in this version yet; remove it"
 
 CURES: list[tuple[Path, str, str]] = [
     ((), "route", "did you mean 'routes'?"),
-    ((), "redis", LATER),
+    ((), "reddis", "did you mean 'redis'?"),
     (("tokens",), "isuer", "did you mean 'issuer'?"),
     (("admin",), "tokne", "did you mean 'token'?"),
     (("tokens",), "token", "it belongs under 'admin'"),

@@ -77,7 +77,12 @@ def test_a_feature_is_told_of_where_a_route_has_it() -> None:
     }
     assert (described["rewrite"], described["response_timeout_s"]) == ("/y", 1.5)
     assert (described["websocket"], described["end_with_token"]) == (True, True)
-    assert described["rate_limit"] == {"requests": 5, "per_s": 60, "key": "sub"}
+    assert described["rate_limit"] == {
+        "requests": 5,
+        "per_s": 60,
+        "key": "sub",
+        "on_redis_failure": "local",
+    }
     assert described["request_headers"] == {"set": ["X-A"], "remove": ["x-b"]}
     assert described["response_headers"] == {"set": [], "remove": ["server"]}
     assert describe_cors(Cors(any_origin=True))["origins"] == ["*"]
