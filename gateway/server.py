@@ -202,7 +202,7 @@ def _raise_descriptor_limit(config: Config) -> None:
     with contextlib.suppress(OSError, ValueError):  # macOS refuses an infinite one
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     wanted, room = config.settings.limits.connections, own_room()
-    if room < wanted:
+    if room < wanted * 9 // 10:  # a few less are no news
         log.warning(
             "gateway: a worker takes %d connections and not %d (limits.connections): it may open "
             "%d files (ulimit -n, LimitNOFILE), and half of them are for services",

@@ -25,7 +25,7 @@ EVENT: Final = b"9\r\ndata: 1\n\n\r\n"
 # Each process of this gateway can be told to hang.
 _HANGING: Final = """
 import signal, time
-signal.signal(signal.SIGUSR1, lambda *_: time.sleep(3600))
+signal.signal(signal.SIGUSR2, lambda *_: time.sleep(3600))
 if __name__ == "__main__":
     from gateway.cli.main import main
     main()
@@ -34,10 +34,10 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def hanging(tmp_path: Path, own_upstream: Upstream) -> Iterator[GatewayProcess]:
-    """A gateway with two workers, which may be stuck for a second."""
+    """A gateway with two workers, which may be stuck for five seconds."""
     program = tmp_path / "hanging.py"
     program.write_text(_HANGING, encoding="utf-8")
-    document = configuration(own_upstream.port, workers=2, limits={"stall_timeout": "2s"})
+    document = configuration(own_upstream.port, workers=2, limits={"stall_timeout": "5s"})
     with GatewayProcess(document, tmp_path / "gateway", (str(program),)) as process:
         yield process
 
@@ -45,8 +45,8 @@ def hanging(tmp_path: Path, own_upstream: Upstream) -> Iterator[GatewayProcess]:
 def test_a_worker_that_is_stuck_is_replaced(hanging: GatewayProcess) -> None:
     """DOS-18: it says where it hung, and others answer all the while."""
     before = hanging.worker_pids()
-    os.kill(before[0], signal.SIGUSR1)
-    hanging.wait_for_line("Timeout (0:00:02)!")
+    os.kill(before[0], signal.SIGUSR2)
+    hanging.wait_for_line("Timeout (0:00:05)!")
     until_s = time.monotonic() + DEADLINE_S
     while before[0] in (now := hanging.worker_pids()) or len(now) < len(before):
         assert time.monotonic() < until_s, now
