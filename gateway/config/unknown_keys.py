@@ -38,7 +38,6 @@ _SECTIONS: Final[tuple[tuple[tuple[str, ...], type[BaseModel]], ...]] = (
 # Keys of the design that a later version has.
 _LATER: Final[dict[type[BaseModel], frozenset[str]]] = {
     Settings: frozenset(("redis",)),
-    CredentialSettings: frozenset(("kind",)),
     RouteSettings: frozenset(("websocket",)),
 }
 

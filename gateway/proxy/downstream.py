@@ -8,7 +8,7 @@ body, a pipelined request) can change it.
 """
 
 import asyncio
-from collections.abc import MutableSet
+from collections.abc import Iterable, MutableSet
 from typing import Any, Final, cast
 
 from gateway.errors import REASONS, ProtocolError, Reason
@@ -183,12 +183,18 @@ class Downstream(asyncio.Protocol):
         if self._state is not CLOSED:
             self._transport.write(data)
 
-    def refuse(self, reason: Reason, detail: str = "") -> None:
+    def refuse(
+        self, reason: Reason, detail: str = "", fields: Iterable[tuple[bytes, bytes]] = ()
+    ) -> None:
         """Answer with a refusal; only while nothing of an answer was sent."""
         call, self._call = self._call, None
         route = call.route if call is not None else None
-        respond = Respond(reason, detail, route=route)
+        respond = Respond(reason, detail, route=route, fields=fields)
         self._answer_refusal(respond, unread=self._body is not None)
+
+    def hand_over(self, call: Call) -> None:
+        """Let *call* answer from now on, in place of the one that was not decided yet."""
+        self._call = call
 
     def finish(self, *, keep_alive: bool) -> None:
         """The answer is complete: on to the next request, or close."""
@@ -245,8 +251,6 @@ class Downstream(asyncio.Protocol):
         transport = self._transport
         if self._reading and not transport.is_reading() and not transport.is_closing():
             transport.resume_reading()
-
-    # --- heads ---
 
     def _on_head_bytes(self, data: bytes) -> None:
         """Begin one request after the other, until one has to be waited for."""
@@ -319,8 +323,6 @@ class Downstream(asyncio.Protocol):
         if self._half_closed and not self._held and (self._state is IDLE or self._state is HEAD):
             self._close()  # the rest of a head can no longer come
 
-    # --- bodies ---
-
     def _on_body_bytes(self, data: bytes) -> None:
         body, call = self._body, self._call
         if body is None or call is None:
@@ -353,8 +355,6 @@ class Downstream(asyncio.Protocol):
         else:
             route = call.route if call is not None else None
             self._answer_refusal(Respond(error.reason, error.detail, route=route), unread=True)
-
-    # --- answers of our own ---
 
     def _refuse_head(self, error: ProtocolError, data: bytes = b"") -> None:
         heads, self._heads = self._heads, HeadReader()

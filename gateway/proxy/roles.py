@@ -8,6 +8,7 @@
 An arrow is who calls whom with bytes of an answer; requests go the other way.
 """
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from gateway.errors import Reason, UpstreamError
@@ -24,8 +25,14 @@ class Client(Protocol):
         """Send bytes of the answer."""
         ...
 
-    def refuse(self, reason: Reason, detail: str = "") -> None:
+    def refuse(
+        self, reason: Reason, detail: str = "", fields: Iterable[tuple[bytes, bytes]] = ()
+    ) -> None:
         """Answer with a refusal; ends the exchange. Only while nothing of an answer was sent."""
+        ...
+
+    def hand_over(self, call: "Call") -> None:
+        """Let *call* answer from now on, in place of the one that was not decided yet."""
         ...
 
     def finish(self, *, keep_alive: bool) -> None:

@@ -12,6 +12,7 @@ from gateway.observe.access import Access
 from gateway.policy.model import Snapshot, Upstream
 from gateway.policy.revoked import Revocations
 from gateway.proxy.answers import Fields
+from gateway.proxy.checks import Checks
 from gateway.proxy.endpoints import Endpoints
 from gateway.proxy.pool import Pool
 from gateway.proxy.rate_limiter import RateLimiter
@@ -44,6 +45,7 @@ class Worker:
         "_id_numbers",
         "_id_prefix",
         "access",
+        "checks",
         "clock",
         "connections",
         "control",
@@ -75,6 +77,7 @@ class Worker:
         self.unattended: set[asyncio.Task[None]] = set()  # of clients that have gone
         self.on_keys_wanted: Callable[[str], None] = _ignore
         self.rate_limiter = RateLimiter()
+        self.checks = Checks()
         self._endpoints: dict[str, Endpoints] = {}  # by the name of their upstream
         self.access: Access | None = None  # set where requests are told of
         self.connections: Collection[Any] = ()  # of clients; set with the first of them
