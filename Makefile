@@ -48,7 +48,8 @@ check: $(DEV)
 	@echo "check: lint, format, spelling, types and layering are in order"
 
 bench: $(DEV)
-	@$(BIN)/python -m bench.compare
+	@$(BIN)/python -m bench.install
+	@$(BIN)/python -m bench.compare --svg docs/benchmark.svg
 
 clean:
 	rm -rf $(VENV) build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis \

@@ -14,7 +14,7 @@ from typing import Final
 
 from bench.contenders import PATH, UPSTREAM_PATH, Contender, Deployment
 from bench.rig import RigError
-from bench.tokens import ROLE, SUBJECT, USERNAME, mint, mint_refused
+from bench.tokens import SUBJECT, USERNAME, mint, mint_refused
 
 ANSWER_S: Final = 5.0  # until a contender must have answered one request
 _OK: Final = 200
@@ -91,7 +91,11 @@ def check(contender: Contender, deployment: Deployment) -> None:
 def _check_identity(contender: Contender, request: Seen) -> None:
     _expect(contender, request.values("X-User-Id") == [SUBJECT], "X-User-Id from the token alone")
     _expect(contender, request.values("X-User-Name") == [USERNAME], "X-User-Name from the token")
-    _expect(contender, request.values("X-User-Roles") == [ROLE], "X-User-Roles from the token")
+    _expect(
+        contender,
+        request.values("X-User-Roles") == [contender.roles],
+        "X-User-Roles from the token",
+    )
     _expect(contender, not request.values("Authorization"), "no Authorization at the service")
 
 

@@ -9,15 +9,18 @@ import argparse
 import platform
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from bench.check import check
-from bench.contenders import CONTENDERS, Contender, Deployment
+from bench.contenders import CONTENDERS, PATH, Contender, Deployment
 from bench.load import Load, Run, measure
+from bench.plot import render_plot
 from bench.report import render_table
-from bench.rig import RigError, choose_cores, show_progress, upstream
-from bench.tokens import mint
+from bench.rig import Cores, RigError, choose_cores, show_progress, upstream
+from bench.scenarios import SCENARIOS, Scenario
+from bench.tokens import make_signer, mint
 
 WARM_UP_S: Final = 1  # connections to the service, caches, the branch predictor
 
@@ -25,78 +28,119 @@ WARM_UP_S: Final = 1  # connections to the service, caches, the branch predictor
 def main() -> int:
     """Run the comparison; return the exit status."""
     options = _parse_options()
-    contenders = _find_contenders(options.only)
-    if not contenders:
-        show_progress("no contender is installed")
+    names = list(SCENARIOS) if options.scenario == "all" else options.scenario.split(",")
+    unknown = [name for name in names if name not in SCENARIOS]
+    if unknown:
+        show_progress(f"unknown scenarios: {', '.join(unknown)}; there are {', '.join(SCENARIOS)}")
         return 1
-    try:
-        runs = compare(contenders, options)
-    except RigError as error:
-        show_progress(f"bench: {error}")
-        return 1
-    print(describe_setting(options))
-    print()
-    print(render_table(contenders, runs, options.baseline))
-    return 0
+    failed = 0
+    for name in names:
+        try:
+            _report(SCENARIOS[name], options)
+        except RigError as error:
+            show_progress(f"bench: {name}: {error}")
+            failed = 1
+    return failed
 
 
-def compare(contenders: list[Contender], options: argparse.Namespace) -> dict[str, list[Run]]:
-    """Return the runs of each contender, one per round.
+def _report(given: Scenario, options: argparse.Namespace) -> None:
+    """Run one scenario and print its table.
 
     Raises:
         RigError: A contender does not do its work, or a run had errors.
     """
-    cores = choose_cores(options.contender_core, options.load_core)
-    runs: dict[str, list[Run]] = {contender.name: [] for contender in contenders}
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        deployment = Deployment(Path(folder), cores.contender)
-        for contender in contenders:
-            check(contender, deployment)
-            show_progress(f"{contender.name}: does its work")
-        load = Load(
-            core=cores.load,
-            connections=options.connections,
-            duration_s=options.duration,
-            token=mint(deployment.signer),
-        )
-        with upstream(Path(folder) / "upstream", cores.load) as upstream_port:
-            for round_number in range(1, options.rounds + 1):
-                for contender in contenders:
-                    run = _take_turn(contender, deployment, load, upstream_port)
-                    runs[contender.name].append(run)
-                    show_progress(
-                        f"round {round_number}: {contender.name}: {run.requests_per_s:,.0f}/s, "
-                        f"{run.cpu_us:.1f} us of CPU each, core {run.busy:.0%} busy"
-                    )
-    return runs
+    connections = options.connections or given.connections
+    scenario = replace(given, connections=connections, baseline=options.baseline or given.baseline)
+    contenders = _find_contenders(options.only.split(",") if options.only else given.contenders)
+    if not contenders:
+        raise RigError("no contender is installed")
+    runs = _Comparison(scenario, contenders, options).take()
+    print(f"### {scenario.title}\n\n{describe_setting(scenario, options)}\n")
+    print(render_table(contenders, runs, scenario.baseline), end="\n\n", flush=True)
+    if options.svg is not None:
+        options.svg.write_text(render_plot(contenders, runs), encoding="utf-8")
 
 
-def describe_setting(options: argparse.Namespace) -> str:
+class _Comparison:
+    """One scenario under way."""
+
+    def __init__(
+        self, scenario: Scenario, contenders: list[Contender], options: argparse.Namespace
+    ) -> None:
+        self._scenario = scenario
+        self._contenders = contenders
+        self._cores: Cores = choose_cores(options.contender_core, options.load_core)
+        self._rounds: int = options.rounds
+        self._duration_s: int = options.duration
+
+    def take(self) -> dict[str, list[Run]]:
+        """Return the runs of each contender, one per round."""
+        runs: dict[str, list[Run]] = {contender.name: [] for contender in self._contenders}
+        with tempfile.TemporaryDirectory(prefix="bench-") as name:
+            folder = Path(name)
+            signer = make_signer(self._scenario.algorithm)
+            deployment = Deployment(folder, self._cores.contender, signer=signer)
+            for contender in self._contenders:
+                check(contender, deployment)
+                show_progress(f"{contender.name}: does its work")
+            warm_up = Load(
+                core=self._cores.load,
+                connections=self._scenario.connections,
+                duration_s=WARM_UP_S,
+                token=mint(signer),
+            )
+            load = replace(
+                warm_up,
+                duration_s=self._duration_s,
+                path=self._scenario.path or PATH,
+                fields=self._scenario.fields,
+                script=self._scenario.script(signer, folder),
+            )
+            with upstream(folder / "upstream", self._cores.load) as port:
+                if self._scenario.share_of_peak is not None:
+                    load = self._held_back(deployment, port, warm_up, load)
+                for round_number in range(1, self._rounds + 1):
+                    for contender in self._contenders:
+                        with contender.deployed(deployment, port) as server:
+                            measure(server, warm_up)
+                            run = measure(server, load)
+                        runs[contender.name].append(run)
+                        show_progress(
+                            f"round {round_number}: {contender.name}: "
+                            f"{run.requests_per_s:,.0f}/s, {run.cpu_us:.1f} us of CPU each, "
+                            f"core {run.busy:.0%} busy"
+                        )
+        return runs
+
+    def _held_back(self, deployment: Deployment, port: int, warm_up: Load, load: Load) -> Load:
+        """Return *load* with a pause after each answer, for a share of what the slowest can do."""
+        peaks = []
+        for contender in self._contenders:
+            with contender.deployed(deployment, port) as server:
+                measure(server, warm_up)
+                peaks.append(measure(server, replace(warm_up, duration_s=2)).requests_per_s)
+        rate = min(peaks) * (self._scenario.share_of_peak or 1.0)
+        pause_ms = round(load.connections * 1000 / rate)
+        show_progress(f"the slowest did {min(peaks):,.0f}/s; a pause of {pause_ms} ms for each")
+        return replace(load, script=load.script | {"BENCH_DELAY_MS": str(pause_ms)})
+
+
+def describe_setting(scenario: Scenario, options: argparse.Namespace) -> str:
     """Return the sentence above the table."""
     return (
-        f"{options.connections} connections, small GET, one warm HS256 token; medians of "
-        f"{options.rounds} rounds of {options.duration} s; ratios to {options.baseline}, "
-        f"above 1 is better. Python {platform.python_version()}, {platform.python_compiler()}."
+        f"{scenario.connections} connections, {scenario.algorithm}; medians of {options.rounds} "
+        f"rounds of {options.duration} s; ratios to {scenario.baseline}, above 1 is better. "
+        f"Python {platform.python_version()}, {platform.python_compiler()}."
     )
 
 
-def _take_turn(contender: Contender, deployment: Deployment, load: Load, upstream_port: int) -> Run:
-    with contender.deployed(deployment, upstream_port) as server:
-        warm_up = Load(
-            core=load.core, connections=load.connections, duration_s=WARM_UP_S, token=load.token
-        )
-        measure(server, warm_up)
-        return measure(server, load)
-
-
-def _find_contenders(names: str | None) -> list[Contender]:
-    wanted = names.split(",") if names else [contender.name for contender in CONTENDERS]
-    unknown = set(wanted) - {contender.name for contender in CONTENDERS}
+def _find_contenders(names: tuple[str, ...] | list[str]) -> list[Contender]:
+    unknown = set(names) - {contender.name for contender in CONTENDERS}
     if unknown:
         show_progress(f"unknown contenders: {', '.join(sorted(unknown))}")
     found = []
     for contender in CONTENDERS:
-        if contender.name not in wanted:
+        if contender.name not in names:
             continue
         obstacle = contender.find_obstacle()
         if obstacle is None:
@@ -108,11 +152,14 @@ def _find_contenders(names: str | None) -> list[Contender]:
 
 def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.compare", description=__doc__)
+    scenarios = f"separated by commas, or all; there are {', '.join(SCENARIOS)}"
+    parser.add_argument("--scenario", default="main", help=scenarios)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--duration", type=int, default=4, help="seconds of each measured run")
-    parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--connections", type=int, help="default: as the scenario says")
     parser.add_argument("--only", help="names of contenders, separated by commas")
-    parser.add_argument("--baseline", default="haproxy", help="whom the ratios are taken to")
+    parser.add_argument("--baseline", help="whom the ratios are taken to")
+    parser.add_argument("--svg", type=Path, help="write a plot of requests/s to this file")
     parser.add_argument("--contender-core", type=int, help="default: the first core allowed")
     parser.add_argument("--load-core", type=int, help="default: the next one")
     return parser.parse_args()

@@ -4,7 +4,6 @@ A new contender is one more entry of ``CONTENDERS`` and one more file in ``bench
 """
 
 import importlib.util
-import secrets
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,8 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from bench.rig import START_S, find_program, free_port, running, write_config
-from bench.tokens import AUDIENCE, ISSUER, Signer
+from bench.tokens import AUDIENCE, ISSUER, ROLE, Signer, make_signer
 
+INSTALLED: Final = Path(__file__).parents[1] / ".bench"  # by ``python -m bench.install``
 PATH: Final = "/api/products/1"  # what the load asks for
 UPSTREAM_PATH: Final = "/products/1"  # what the service must be asked for
 
@@ -26,12 +26,7 @@ class Deployment:
     folder: Path  # for generated configurations and logs
     core: int | None  # None: all that there are
     values: Mapping[str, object] = field(default_factory=dict)  # more for the templates
-    secret: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
-
-    @property
-    def signer(self) -> Signer:
-        """What signs the tokens that the contenders accept."""
-        return Signer(algorithm="HS256", key=self.secret)
+    signer: Signer = field(default_factory=lambda: make_signer("HS256"))  # of all good tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +46,10 @@ class Contender:
     template: str  # in bench/configs
     command: tuple[str, ...]  # ``{config}`` and ``{folder}`` are filled in
     module: str | None = None  # a Python module that must be there besides the program
+    needs: Path | None = None  # what ``python -m bench.install`` puts there
     authenticates: bool = True
+    roles: str = ROLE  # how it writes the claim ``roles``
+    values: Mapping[str, object] = field(default_factory=dict)  # more for the template
     start_s: float = START_S
 
     def find_obstacle(self) -> str | None:
@@ -60,6 +58,8 @@ class Contender:
             return f"{self.command[0]} is not installed"
         if self.module is not None and not _is_module(self.module):
             return f"there is no module {self.module}"
+        if self.needs is not None and not self.needs.exists():
+            return "python -m bench.install was not run"
         return None
 
     @contextmanager
@@ -78,11 +78,13 @@ class Contender:
             "upstream_port": upstream_port,
             "folder": folder,
             "store": folder / "gateway.db",
-            "secret": deployment.secret,
+            "installed": INSTALLED,
+            "more_routes": "",
             "issuer": ISSUER,
             "audience": AUDIENCE,
         }
-        write_config(self.template, config, values | dict(deployment.values))
+        values |= deployment.signer.describe(folder)
+        write_config(self.template, config, values | dict(deployment.values) | dict(self.values))
         program, *arguments = (part.format(config=config, folder=folder) for part in self.command)
         command = [find_program(program) or program, *arguments]
         log = folder / "output.log"
@@ -107,19 +109,62 @@ GATEWAY: Final = Contender(
     module="gateway.__main__",
 )
 
+_MORE_ROUTES: Final = "".join(
+    f"  - {{name: r{n}, path: '/service-{n}/items/**', upstream: products}}\n" for n in range(1_999)
+)
+
 CONTENDERS: Final = (
     Contender(
         name="haproxy",
-        does="HAProxy, jwt_verify, claims to headers",
+        does="HAProxy, `jwt_verify`, claims to headers",
         template="haproxy.cfg",
         command=("haproxy", "-db", "-f", "{config}"),
     ),
     GATEWAY,
+    Contender(
+        name="envoy",
+        does="Envoy, `jwt_authn` with its cache, `claim_to_headers`",
+        template="envoy.yaml",
+        command=(
+            *(str(INSTALLED / "python/envoy/_bin/envoy"), "-c", "{config}", "-l", "error"),
+            *("--concurrency", "1", "--disable-hot-restart"),
+        ),
+        needs=INSTALLED / "python/envoy/_bin/envoy",
+        roles="WyJjdXN0b21lciJd",  # Envoy writes a list as base64url of its JSON
+    ),
+    Contender(
+        name="express",
+        does="Express, jsonwebtoken, http-proxy-middleware",
+        template="express.cjs",
+        command=("node", "{config}"),
+        needs=INSTALLED / "node_modules/express",
+    ),
+    Contender(
+        name="fastify",
+        does="Fastify, @fastify/jwt, @fastify/http-proxy",
+        template="fastify.cjs",
+        command=("node", "{config}"),
+        needs=INSTALLED / "node_modules/fastify",
+    ),
+    Contender(
+        name="starlette",
+        does="Starlette, httpx, PyJWT (uvicorn, uvloop, httptools)",
+        template="starlette_app.txt",
+        command=(sys.executable, "{config}"),
+        module="httpx",
+    ),
     Contender(
         name="nginx",
         does="nginx, plain proxy without authentication",
         template="nginx.conf",
         command=("nginx", "-e", "stderr", "-p", "{folder}", "-c", "{config}"),
         authenticates=False,
+    ),
+    Contender(
+        name="gateway-routes",
+        does="this gateway, with 2,000 routes",
+        template=GATEWAY.template,
+        command=GATEWAY.command,
+        values={"more_routes": _MORE_ROUTES},
     ),
 )

@@ -2,15 +2,16 @@
 
 import http.client
 import json
+import os
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from bench.contenders import PATH, Server
 from bench.rig import RigError, cpu_seconds, find_program
 
-REPORT: Final = Path(__file__).parent / "report.lua"
+SCRIPT: Final = Path(__file__).parent / "load.lua"
 ANSWER_S: Final = 10.0  # until one request must have been answered
 GRACE_S: Final = 20.0  # beyond a run's length, before wrk is given up
 
@@ -23,6 +24,9 @@ class Load:
     connections: int
     duration_s: int
     token: str
+    path: str = PATH
+    fields: tuple[str, ...] = ()  # more header fields
+    script: dict[str, str] = field(default_factory=dict)  # environment of ``load.lua``
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,15 +84,23 @@ def _run_wrk(server: Server, load: Load) -> dict[str, int]:
         raise RigError("wrk is not installed; it makes the load")
     command = [
         *("taskset", "-c", str(load.core), program, "-t1"),
-        *(f"-c{load.connections}", f"-d{load.duration_s}s", "-s", str(REPORT)),
-        *("-H", f"Authorization: Bearer {load.token}", f"http://127.0.0.1:{server.port}{PATH}"),
+        *(f"-c{load.connections}", f"-d{load.duration_s}s", "-s", str(SCRIPT)),
+        *(part for name in load.fields for part in ("-H", name)),
+        *("-H", f"Authorization: Bearer {load.token}"),
+        f"http://127.0.0.1:{server.port}{load.path}",
     ]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, check=True, timeout=load.duration_s + GRACE_S
+            command,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=load.duration_s + GRACE_S,
+            env=os.environ | load.script,
         )
     except subprocess.SubprocessError as error:
-        raise RigError(f"wrk failed: {error}") from error
+        said = error.stderr if isinstance(error, subprocess.CalledProcessError) else ""
+        raise RigError(f"wrk failed: {error} {said}") from error
     lines = [line for line in done.stdout.splitlines() if line.startswith("report: ")]
     if len(lines) != 1:
         raise RigError(f"wrk gave no report:\n{done.stdout}{done.stderr}")

@@ -25,7 +25,7 @@ from bench.contenders import GATEWAY, Deployment, Server
 from bench.load import Load, Run, ask, measure
 from bench.micro import measure_us
 from bench.rig import RigError, choose_cores, memory_bytes, show_progress, upstream
-from bench.tokens import AUDIENCE, ISSUER, Signer, mint
+from bench.tokens import AUDIENCE, ISSUER, Signer, make_signer, mint
 from gateway.issuer.housekeeping import TABLE_PERIOD_S
 from gateway.issuer.revocation_table import RevocationTable
 from gateway.issuer.revocations import RevocationView
@@ -136,7 +136,7 @@ def _measure(folder: Path, options: argparse.Namespace) -> None:
 
 def _make_sides(folder: Path, core: int, rows: int) -> list[Side]:
     sides = []
-    secret = Deployment(folder, core).secret
+    signer = make_signer("HS256")
     for name, count in (("none", 0), (f"{rows:,}", rows)):
         own = folder / f"with-{count}"
         own.mkdir()
@@ -145,7 +145,7 @@ def _make_sides(folder: Path, core: int, rows: int) -> list[Side]:
         fill(store, count)
         took_s = time.perf_counter() - begun_s
         show_progress(f"{name}: {store.stat().st_size / _MIB:.0f} MiB of SQLite in {took_s:.0f} s")
-        sides.append(Side(name=name, deployment=Deployment(own, core, {"store": store}, secret)))
+        sides.append(Side(name=name, deployment=Deployment(own, core, {"store": store}, signer)))
     return sides
 
 
@@ -231,7 +231,7 @@ def list_steps(sides: Sequence[Side], servers: Sequence[Server]) -> list[tuple[s
 
     The tables are those of the running gateways.
     """
-    token = _verified(sides[0].deployment.secret)
+    token = _verified(sides[0].deployment.signer)
     steps = [
         ("nothing is asked (what the calls cost)", measure_us(_asking(NoRevocations(), token)))
     ]
@@ -275,10 +275,10 @@ def _asking(
     return ask
 
 
-def _verified(secret: str) -> VerifiedToken:
-    key = VerificationKey("bench", "HS256", secret.encode("ascii"))
+def _verified(signer: Signer) -> VerifiedToken:
+    key = VerificationKey("bench", "HS256", signer.key.encode("ascii"))
     issuer = Issuer(name=ISSUER, audiences=frozenset((AUDIENCE,)), keys=(key,))
-    token = mint(Signer(algorithm="HS256", key=secret))
+    token = mint(signer)
     return TokenVerifier((issuer,)).verify(token.encode("ascii"), time.time())
 
 

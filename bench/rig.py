@@ -4,9 +4,9 @@ Every process is ended by its own id, whatever happens; every wait has an end.
 """
 
 import os
+import re
 import shutil
 import socket
-import string
 import subprocess
 import sys
 import time
@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Final
 
 CONFIGS: Final = Path(__file__).parent / "configs"
+BLOB_BYTES: Final = 1024 * 1024  # what the service has at /products/blob
 START_S: Final = 10.0  # until a server must accept connections
 STOP_S: Final = 5.0  # until one that was asked to end is killed
 
 _SEARCH_PATH: Final = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
+_NAME: Final = re.compile(r"@\{([a-z_]+)\}")  # the configurations are full of $ and of {
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -34,12 +36,6 @@ class Cores:
 
     contender: int
     load: int  # shared by wrk and the upstream
-
-
-class _Template(string.Template):
-    """``@{name}``: the configurations themselves are full of ``$``."""
-
-    delimiter = "@"
 
 
 def find_program(name: str) -> str | None:
@@ -58,7 +54,8 @@ def free_port() -> int:
 def write_config(template: str, target: Path, values: Mapping[str, object]) -> None:
     """Fill in a template of ``bench/configs``; a name without a value is an error."""
     text = (CONFIGS / template).read_text(encoding="utf-8")
-    target.write_text(_Template(text).substitute(values), encoding="utf-8")
+    filled = _NAME.sub(lambda match: str(values[match[1]]), text)
+    target.write_text(filled, encoding="utf-8")
 
 
 @contextmanager
@@ -105,6 +102,7 @@ def upstream(folder: Path, core: int) -> Iterator[int]:
     config = folder / "nginx.conf"
     port = free_port()
     write_config("upstream.conf", config, {"port": port, "folder": folder})
+    (folder / "blob").write_bytes(b"x" * BLOB_BYTES)
     command = [program, "-e", "stderr", "-p", str(folder), "-c", str(config)]
     with running(command, core=core, port=port, log=folder / "output.log"):
         yield port

@@ -3,12 +3,22 @@
 The claims and the type are those that ``/authenticate`` would put into an access token.
 """
 
+import json
+import secrets
 import time
 import uuid
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
 ISSUER: Final = "http://gateway.bench"
 AUDIENCE: Final = "gateway"
@@ -25,6 +35,50 @@ class Signer:
 
     algorithm: str
     key: Any = field(repr=False)  # whatever PyJWT takes for the algorithm
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether who verifies has the key that signs."""
+        return self.algorithm.startswith("HS")
+
+    def describe(self, folder: Path) -> dict[str, object]:
+        """Write the keys to files in *folder*; return what templates say of them.
+
+        ``key_file`` has what verifies: the secret itself, or a public key as PEM.
+        """
+        algorithm = jwt.get_algorithm_by_name(self.algorithm)
+        private, public = folder / "private.pem", folder / "verify.key"
+        if self.is_shared:
+            public.write_text(self.key, "utf-8")
+            jwk = algorithm.to_jwk(self.key.encode(), as_dict=True)
+        else:
+            public_key = self.key.public_key()
+            spki = PublicFormat.SubjectPublicKeyInfo
+            public.write_bytes(public_key.public_bytes(Encoding.PEM, spki))
+            private.touch(0o600)
+            private.write_bytes(
+                self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+            )
+            jwk = algorithm.to_jwk(public_key, as_dict=True)
+        jwk.pop("key_ops", None)
+        return {
+            "algorithm": self.algorithm,
+            "key_file": public,
+            "key": self.key if self.is_shared else public,  # as HAProxy takes it
+            "gateway_key": f"secret: {self.key}"
+            if self.is_shared
+            else f"signing_key: ${{file:{private}}}",
+            "jwks": json.dumps({"keys": [jwk | {"alg": self.algorithm}]}),
+        }
+
+
+def make_signer(algorithm: str) -> Signer:
+    """Make a new key for HS256, RS256 or ES256."""
+    if algorithm == "HS256":
+        return Signer(algorithm=algorithm, key=secrets.token_hex(32))
+    if algorithm == "RS256":
+        return Signer(algorithm=algorithm, key=rsa.generate_private_key(65537, 2048))
+    return Signer(algorithm=algorithm, key=ec.generate_private_key(ec.SECP256R1()))
 
 
 def mint(signer: Signer, now_s: float | None = None, **changed: object) -> str:
@@ -51,7 +105,7 @@ def mint(signer: Signer, now_s: float | None = None, **changed: object) -> str:
 def mint_refused(signer: Signer) -> dict[str, str]:
     """Return tokens that no gateway may let through, by what is wrong with them."""
     hour_ago = int(time.time()) - 3600
-    stranger = Signer(algorithm=signer.algorithm, key="not-the-secret-of-this-benchmark")
+    stranger = make_signer(signer.algorithm)
     head, payload, signature = mint(signer).split(".")
     return {
         "expired": mint(signer, iat=hour_ago - 60, nbf=hour_ago - 60, exp=hour_ago),

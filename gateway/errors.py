@@ -28,6 +28,7 @@ class Reason(StrEnum):
     AMBIGUOUS_PATH = "ambiguous_path"
     SEVERAL_CREDENTIALS = "several_credentials"
     CREDENTIAL_MALFORMED = "credential_malformed"
+    WEBSOCKET_REFUSED = "websocket_refused"
 
     CREDENTIAL_MISSING = "credential_missing"
     TOKEN_MALFORMED = "token_malformed"
@@ -64,6 +65,7 @@ class Reason(StrEnum):
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     EXPECTATION_FAILED = "expectation_failed"
     MISDIRECTED_REQUEST = "misdirected_request"
+    WEBSOCKET_VERSION = "websocket_version"
     HEADERS_TOO_LARGE = "headers_too_large"
 
     LOGIN_THROTTLED = "login_throttled"
@@ -79,6 +81,8 @@ class Reason(StrEnum):
     KEYS_UNAVAILABLE = "keys_unavailable"
     NO_HEALTHY_ENDPOINT = "no_healthy_endpoint"
     STORE_UNAVAILABLE = "store_unavailable"
+    TOO_MANY_CONNECTIONS = "too_many_connections"
+    RATE_LIMIT_UNAVAILABLE = "rate_limit_unavailable"
     DRAINING = "draining"
     UPSTREAM_TIMEOUT = "upstream_timeout"
 
@@ -99,6 +103,9 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.AMBIGUOUS_PATH: ReasonInfo(400, "The path can be read in more than one way."),
     Reason.SEVERAL_CREDENTIALS: ReasonInfo(400, "The request carries more than one credential."),
     Reason.CREDENTIAL_MALFORMED: ReasonInfo(400, "The credential is not well-formed."),
+    Reason.WEBSOCKET_REFUSED: ReasonInfo(
+        400, "This is no websocket handshake that can be taken here.", closes=True
+    ),
     Reason.CREDENTIAL_MISSING: ReasonInfo(401, "No token provided."),
     Reason.TOKEN_MALFORMED: ReasonInfo(401, "The token is not a well-formed JWT."),
     Reason.TOKEN_ALGORITHM: ReasonInfo(401, "The token's algorithm is not accepted here."),
@@ -133,6 +140,9 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.UNSUPPORTED_MEDIA_TYPE: ReasonInfo(415, "This media type is not taken here."),
     Reason.EXPECTATION_FAILED: ReasonInfo(417, "Only 100-continue can be expected.", closes=True),
     Reason.MISDIRECTED_REQUEST: ReasonInfo(421, "This host is not answered for here."),
+    Reason.WEBSOCKET_VERSION: ReasonInfo(
+        426, "Only version 13 of the websocket protocol is spoken.", closes=True
+    ),
     Reason.HEADERS_TOO_LARGE: ReasonInfo(431, "The request head is too large.", closes=True),
     Reason.LOGIN_THROTTLED: ReasonInfo(429, "Too many logins at once; try again later."),
     Reason.RATE_LIMITED: ReasonInfo(429, "Too many requests; try again later."),
@@ -147,6 +157,8 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.KEYS_UNAVAILABLE: ReasonInfo(503, "The keys of the token's issuer are not known yet."),
     Reason.NO_HEALTHY_ENDPOINT: ReasonInfo(503, "No endpoint of the service is healthy."),
     Reason.STORE_UNAVAILABLE: ReasonInfo(503, "The gateway's store cannot be reached."),
+    Reason.TOO_MANY_CONNECTIONS: ReasonInfo(503, "Too many connections are open.", closes=True),
+    Reason.RATE_LIMIT_UNAVAILABLE: ReasonInfo(503, "Nobody can say how many requests came."),
     Reason.DRAINING: ReasonInfo(503, "The gateway is about to stop."),
     Reason.UPSTREAM_TIMEOUT: ReasonInfo(504, "The service did not answer in time."),
 }

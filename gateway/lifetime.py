@@ -8,9 +8,8 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from types import FrameType
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Final
 
 from gateway.proxy.downstream import Downstream
@@ -18,6 +17,9 @@ from gateway.proxy.worker import Worker
 
 BACKLOG: Final = 2048  # connections that wait to be accepted; uvicorn's default, nginx: 511
 ADMIN_DRAIN_S: Final = 5  # for what operators have begun; their answers are small
+# From the parent, in a reload: another worker has taken this one's place. Whoever looks at
+# readiness must not take that for the end of the gateway.
+RETIRE: Final = signal.SIGUSR1
 _ORPHAN_LOOK_S: Final = 0.25
 _DRAIN_LOOK_S: Final = 0.05
 
@@ -42,8 +44,14 @@ async def running(duties: list[Any]) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def listening(worker: Worker, sockets: tuple[socket.socket, ...]) -> AsyncIterator[None]:
-    """Answer on *sockets* too, beside uvicorn's; at the end, let what is begun be answered."""
+async def listening(
+    worker: Worker, sockets: tuple[socket.socket, ...]
+) -> AsyncIterator[Callable[[], None]]:
+    """Answer on *sockets* too, beside uvicorn's; at the end, let what is begun be answered.
+
+    Yields:
+        What takes nothing new on them from now on: others listen there as well.
+    """
     loop = asyncio.get_running_loop()
     connections: set[Downstream] = set()
     servers = [
@@ -52,13 +60,17 @@ async def listening(worker: Worker, sockets: tuple[socket.socket, ...]) -> Async
         )
         for listener in sockets
     ]
-    try:
-        yield
-    finally:
+
+    def stop() -> None:
         for server in servers:
             server.close()
         for connection in connections.copy():
             connection.shutdown()
+
+    try:
+        yield stop
+    finally:
+        stop()
         with suppress(TimeoutError):
             async with asyncio.timeout(ADMIN_DRAIN_S):
                 while connections:  # noqa: ASYNC110 (a connection tells nobody when it ends)
@@ -71,31 +83,71 @@ async def end_with(parent_pid: int) -> None:
     """End this process when its parent is no more: orphans would keep the listener."""
     while os.getppid() == parent_pid:  # noqa: ASYNC110 (no event tells it)
         await asyncio.sleep(_ORPHAN_LOOK_S)
-    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), RETIRE)
     await asyncio.Event().wait()
 
 
-@asynccontextmanager
-async def noticing_drain(on_drain: Callable[[], None]) -> AsyncIterator[None]:
-    """Tell when uvicorn is asked to end; it asks for nothing else of whom it hosts.
+class Drain:
+    """Stands between the signals that end this worker and uvicorn, which drains and asks nobody.
 
-    uvicorn's own handlers are in place when a lifespan begins; ours comes before them.
+    Who balances over several gateways learns from ``/readyz`` that this one ends, and needs a look
+    or two for it. A connection that comes meanwhile is served as ever, but for one request only.
+    Make it when uvicorn's own handlers are in place: it comes before them.
+
+    Args:
+        on_drain: Called once, when the gateway is about to end.
+        on_retire: Called when this worker is, and the gateway goes on.
+        delay_s: Returns for how long SIGTERM, when it comes first, is kept from uvicorn. A second
+            one is not, nor is SIGINT: somebody waits at a terminal.
     """
-    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-    def notice(number: int, frame: FrameType | None) -> None:
-        on_drain()
-        handler = previous[signal.Signals(number)]
+    def __init__(
+        self,
+        on_drain: Callable[[], None],
+        on_retire: Callable[[], None],
+        delay_s: Callable[[], float],
+    ) -> None:
+        self._on_drain = on_drain
+        self._on_retire = on_retire
+        self._delay_s = delay_s
+        self._is_told = False
+        self._loop = asyncio.get_running_loop()
+        self._previous = {
+            signal.SIGINT: signal.getsignal(signal.SIGINT),
+            signal.SIGTERM: signal.getsignal(signal.SIGTERM),
+        }
+
+    @contextmanager
+    def noticing(self) -> Iterator[None]:
+        """Notice the signals while the context lasts."""
+        for number in self._previous:
+            signal.signal(number, self._notice)
+        before = signal.signal(RETIRE, self._retire)
+        try:
+            yield
+        finally:
+            for number, handler in self._previous.items():
+                signal.signal(number, handler)
+            signal.signal(RETIRE, before)
+
+    def _notice(self, number: int, _: object) -> None:
+        wait_s = 0.0 if self._is_told or number != signal.SIGTERM else self._delay_s()
+        if not self._is_told:
+            self._is_told = True
+            self._on_drain()
+        if wait_s:
+            self._loop.call_soon_threadsafe(self._loop.call_later, wait_s, self._end, number)
+        else:
+            self._end(number)
+
+    def _retire(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._on_retire)
+        self._end(signal.SIGTERM)
+
+    def _end(self, number: int) -> None:
+        handler = self._previous[signal.Signals(number)]
         if callable(handler):
-            handler(number, frame)
-
-    for number in previous:
-        signal.signal(number, notice)
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+            handler(number, None)
 
 
 def _end_if_broken(task: asyncio.Task[None]) -> None:
@@ -106,4 +158,4 @@ def _end_if_broken(task: asyncio.Task[None]) -> None:
         asyncio.get_running_loop().call_exception_handler(
             {"message": "a duty of this worker broke; it ends", "exception": error}
         )
-    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), RETIRE)

@@ -6,7 +6,7 @@ written where ``access_log`` is off. A worker that does neither has no ``Access`
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,10 +17,12 @@ from gateway.issuer.key_ring import KeyRing
 from gateway.issuer.revocation_table import RevocationTable
 from gateway.observe.access import Access
 from gateway.observe.exposition import render, sum_up
+from gateway.observe.reloads import ReloadCounts
 from gateway.observe.requests import RequestMetrics
-from gateway.observe.series import Board
+from gateway.observe.series import Board, Histogram
 from gateway.observe.sheets import SheetWriter, read_sheets
 from gateway.observe.writer import LineWriter, open_target
+from gateway.proxy.pool import Pool
 from gateway.proxy.worker import Worker
 
 PUBLISH_S: Final = 0.5  # how old the numbers of the other workers may be, when one is asked
@@ -41,19 +43,51 @@ class Observer:
     def __init__(self, config: Config, directory: Path, clock: Callable[[], float]) -> None:
         self._directory = directory
         self._clock = clock
+        self._target = config.settings.access_log
         descriptor = open_access_log(config)
         self._sheets = SheetWriter(directory)
         self._board: Board | None = None
         self._requests: RequestMetrics | None = None
-        dropped = [0.0]
+        self._gauges: Iterable[tuple[str, ...]] = ()  # those of the last time, with their labels
+        self._dropped = [0.0]
+        self.reloads: ReloadCounts | None = None
         if config.settings.admin is not None:
             self._board = Board(self._sheets.add)
             self._requests = RequestMetrics(self._board)
-            dropped = self._board.numbers("gateway_access_log_dropped_total")
-        self._writer = None if descriptor is None else LineWriter(descriptor, dropped)
+            self._dropped = self._board.numbers("gateway_access_log_dropped_total")
+            self.reloads = ReloadCounts(self._board)
+        self._writer = self._make_writer(descriptor)
+
+    def _make_writer(self, descriptor: int | None) -> LineWriter | None:
+        return None if descriptor is None else LineWriter(descriptor, self._dropped)
+
+    def prepare(self, config: Config) -> Callable[[Worker, Worker | None], None]:
+        """Open the access log of another configuration, where it is another one.
+
+        Returns:
+            What makes the public and the admin listener's worker write to it from then on.
+
+        Raises:
+            ConfigError: It cannot be opened; nothing has changed.
+        """
+        target = config.settings.access_log
+        if target == self._target:
+            return lambda _worker, _admin: None
+        descriptor = open_access_log(config)
+
+        def use(worker: Worker, admin: Worker | None) -> None:
+            old, self._writer, self._target = self._writer, self._make_writer(descriptor), target
+            self.listen_to(worker)
+            if admin is not None:
+                self.listen_to_admin(admin)
+            if old is not None:
+                old.close()
+
+        return use
 
     def listen_to(self, worker: Worker) -> None:
         """Hear of the requests of the public listener from now on."""
+        worker.access = None
         if self._writer is not None or self._requests is not None:
             worker.access = Access(
                 self._writer,
@@ -64,6 +98,7 @@ class Observer:
 
     def listen_to_admin(self, worker: Worker) -> None:
         """Write the requests of the admin listener to the log; they are not counted."""
+        worker.access = None
         if self._writer is not None:
             worker.access = Access(
                 self._writer,
@@ -91,21 +126,31 @@ class Observer:
         board, requests = self._board, self._requests
         if board is None or requests is None:
             return
-        for name, value in (
-            ("gateway_workers", 1),
-            ("gateway_requests_in_flight", requests.in_flight),
-            ("gateway_client_connections", len(worker.connections)),
-            ("gateway_token_cache_entries", worker.snapshot.verifier.remembered_count),
-        ):
-            board.numbers(name)[0] = float(value)
+        gauges: dict[tuple[str, ...], float] = dict.fromkeys(self._gauges, 0)  # of what is gone
+        gauges |= {
+            ("gateway_workers",): 1,
+            ("gateway_tasks",): len(asyncio.all_tasks()),
+            ("gateway_requests_in_flight",): requests.in_flight,
+            ("gateway_client_connections",): len(worker.connections),
+            ("gateway_tunnels",): sum(not tunnel.is_over for tunnel in worker.tunnels),
+            ("gateway_token_cache_entries",): worker.snapshot.verifier.remembered_count,
+        }
+        for limit, count in worker.admission.refused.items():
+            board.numbers("gateway_connections_refused_total", limit)[0] = float(count)
+        if worker.shared_limits is not None:
+            unanswered = worker.shared_limits.unanswered
+            board.numbers("gateway_rate_limits_alone_total")[0] = float(unanswered)
         for name, pools in worker.pools():
-            idle = sum(pool.idle_count for pool in pools)
-            busy = sum(pool.open_count for pool in pools) - idle
-            waiting = sum(pool.waiting_count for pool in pools)
-            board.numbers("gateway_upstream_connections", name, "idle")[0] = float(idle)
-            board.numbers("gateway_upstream_connections", name, "busy")[0] = float(busy)
-            board.numbers("gateway_upstream_waiting", name)[0] = float(waiting)
+            gauges |= _gauges_of(name, pools, worker.sweeper.now_s)
+        for series, value in gauges.items():
+            board.numbers(*series)[0] = float(value)
+        self._gauges = gauges.keys()
         board.publish()
+
+    def note_lag(self, lag_s: float) -> None:
+        """Count how late the loop was."""
+        if self._board is not None:
+            Histogram(self._board.numbers("gateway_loop_lag_seconds")).add(lag_s)
 
     async def run(self, worker: Worker) -> None:
         """Publish again and again; ends by being cancelled."""
@@ -119,6 +164,20 @@ class Observer:
             self._writer.close()
         self.publish(worker)
         self._sheets.close()
+
+
+def _gauges_of(upstream: str, pools: Sequence[Pool], now_s: float) -> dict[tuple[str, ...], float]:
+    idle = sum(pool.idle_count for pool in pools)
+    busy = sum(pool.open_count for pool in pools) - idle
+    gauges: dict[tuple[str, ...], float] = {
+        ("gateway_upstream_connections", upstream, "idle"): idle,
+        ("gateway_upstream_connections", upstream, "busy"): busy,
+        ("gateway_upstream_waiting", upstream): sum(pool.waiting_count for pool in pools),
+    }
+    for pool in pools:
+        series = ("gateway_upstream_endpoint_up", upstream, str(pool.endpoint))
+        gauges[series] = pool.standing.can_take(now_s)
+    return gauges
 
 
 def _make_page(directory: Path, of_host: Mapping[str, float]) -> str:

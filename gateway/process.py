@@ -14,7 +14,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,7 +26,7 @@ from starlette.applications import Starlette
 from gateway.config.compile import compile_snapshot, make_verifier
 from gateway.config.load import Config
 from gateway.control.admin import AdminServices, admin_snapshot, build_admin
-from gateway.control.admin_probes import ISSUERS, OK, TRAFFIC
+from gateway.control.admin_probes import ISSUERS, OK, RATE_LIMITS, TRAFFIC
 from gateway.control.admin_token import AdminToken
 from gateway.control.app import ControlServices, build_control
 from gateway.control.guard import Guard, listener_names
@@ -39,6 +39,7 @@ from gateway.desk import (
     token_settings,
 )
 from gateway.errors import CredentialError, Reason
+from gateway.file_watch import FileWatch
 from gateway.issuer.grants import Granter, Lifetimes
 from gateway.issuer.housekeeping import keep_store_tidy, keep_table_tidy
 from gateway.issuer.key_ring import KeyRing, ring_of
@@ -48,13 +49,16 @@ from gateway.issuer.passwords import PasswordChecker
 from gateway.issuer.revocation_table import RevocationTable
 from gateway.issuer.revocations import RevocationView
 from gateway.issuer.sync import StoreSync
-from gateway.lifetime import BACKLOG, end_with, listening, noticing_drain, running
+from gateway.lifetime import BACKLOG, Drain, end_with, listening, running
+from gateway.news import ReloadNews
+from gateway.notify import Notifier, keep_beating
 from gateway.observer import Observer
 from gateway.policy.claims import Claims
 from gateway.policy.describe import describe_route
 from gateway.policy.model import Snapshot
 from gateway.proxy.answers import DateField
 from gateway.proxy.downstream import Downstream
+from gateway.proxy.shared_limits import SharedLimiter
 from gateway.proxy.sweeper import Sweeper
 from gateway.proxy.watch import watch_upstreams
 from gateway.proxy.worker import Worker
@@ -63,7 +67,8 @@ from gateway.store.engine import Store, StoreLimits
 from gateway.store.faults import StoreUnavailableError, UnfitStoreError
 from gateway.store.keys import StoredKey
 from gateway.tls import ServerTls
-from gateway.trust import Trust
+from gateway.trust import Trust, keys_of
+from gateway.watchdog import watch_loop
 
 DRAIN_S: Final = 30  # for what is in flight at SIGTERM; systemd gives 90 before it kills
 START_S: Final = 30  # for a worker to start; a loaded machine takes its time
@@ -86,6 +91,8 @@ class WorkerPlan:
     keys: tuple[StoredKey, ...] = field(default=(), repr=False)  # none: the configuration has it
     parent_pid: int | None = None  # whose end is this worker's too
     admin_sockets: tuple[socket.socket, ...] = ()
+    watch: FileWatch
+    notifier: Notifier = field(default_factory=Notifier)  # silent in a worker of several
 
 
 def uvicorn_config(plan: WorkerPlan, *, workers: int = 1) -> uvicorn.Config:
@@ -156,8 +163,12 @@ async def open_worker(plan: WorkerPlan) -> AsyncIterator[Worker]:
         passwords = PasswordChecker()
         stack.callback(passwords.close)
         parts = _Parts(plan, make_desk(plan.config, store, table), table, passwords)
+        if parts.worker.shared_limits is not None:
+            stack.push_async_callback(parts.worker.shared_limits.close)
         stack.callback(parts.observer.close, parts.worker)
         stack.callback(parts.worker.close)
+        drain = Drain(parts.drain, parts.retire, parts.drain_delay_s)
+        stack.enter_context(drain.noticing())
         sync = parts.sync = StoreSync(
             followed, table, parts.desk.keeper, parts.use_ring, clock=_clock
         )
@@ -169,9 +180,9 @@ async def open_worker(plan: WorkerPlan) -> AsyncIterator[Worker]:
         await stack.enter_async_context(running(duties))
         await parts.trust.settle()
         parts.worker.sweeper.start()
-        await stack.enter_async_context(noticing_drain(parts.drain))
         if plan.admin_sockets:  # ends first of all here: uvicorn has drained the public listener
-            await stack.enter_async_context(listening(parts.make_admin(), plan.admin_sockets))
+            admin = listening(parts.make_admin(), plan.admin_sockets)
+            parts.stop_admin = await stack.enter_async_context(admin)
         stack.enter_context(hearing_hangups(parts.on_hangup))
         gc.collect()
         gc.freeze()  # what is here now lives as long as the process
@@ -191,11 +202,10 @@ class _Parts:
         self._passwords = passwords
         self.sync: StoreSync | None = None
         self._admin: Worker | None = None
-        self._reloader = Reloader(lambda: self._config, self._use_config)
         self.ring = _first_ring(plan)
         self._minter = Minter(self.ring.signing, token_settings(config))
         self.trust = Trust(config, self._verify_anew, clock=asyncio.get_running_loop().time)
-        self.draining = False
+        self.stop_admin: Callable[[], None] | None = None
         self.worker = Worker(
             compile_snapshot(config, self.ring.verification_keys()),
             build_control(self._control_services()),
@@ -206,8 +216,13 @@ class _Parts:
         )
         self.worker.on_keys_wanted = self.trust.want
         self._look_up_credentials()
+        if config.settings.redis is not None:
+            self.worker.shared_limits = SharedLimiter(config.settings.redis.get_secret_value())
         self.observer = Observer(config, plan.table_path.parent, _clock)
         self.observer.listen_to(self.worker)
+        self._notifier = plan.notifier
+        news = ReloadNews(plan.notifier, self.observer.reloads)
+        self._reloader = Reloader(lambda: self._config, self._use_config, plan.watch, news)
 
     def use_ring(self, ring: KeyRing) -> None:
         """Sign and verify with other keys from now on; what has begun goes on as it began."""
@@ -221,14 +236,17 @@ class _Parts:
         verifier = make_verifier(self._config, keys, self.trust.keys())
         self.worker.snapshot = replace(self.worker.snapshot, verifier=verifier)
 
-    def _use_config(self, config: Config, snapshot: Snapshot) -> None:
+    async def _use_config(self, config: Config, snapshot: Snapshot) -> None:
         """Go on with another configuration; *snapshot* is compiled from it, without keys."""
+        use_access_log = self.observer.prepare(config)
+        sources = await self.trust.prepare(config)
         desk = make_desk(config, self.desk.store, self._table)
         keys = self.ring.verification_keys()
-        verifier = make_verifier(config, keys, self.trust.keys())
+        verifier = make_verifier(config, keys, keys_of(sources))
         minter = Minter(self.ring.signing, token_settings(config))
         # All that can fail is done. From here to the end nobody else comes in between.
         self._config, self.desk, self._minter = config, desk, minter
+        self.trust.use(sources, config)
         self.worker.revocations = _view(config, self._table)
         control = build_control(self._control_services())
         self.worker.use(replace(snapshot, verifier=verifier), control)
@@ -239,6 +257,7 @@ class _Parts:
             self._admin.revocations = self.worker.revocations
             snapshot = admin_snapshot(self.worker.snapshot)
             self._admin.use(snapshot, build_admin(self._admin_services()))
+        use_access_log(self.worker, self._admin)
 
     def on_hangup(self) -> None:
         """Read the configuration again; of several workers, it is their parent who does."""
@@ -277,8 +296,20 @@ class _Parts:
         return None if worker.revocations.is_revoked(verified, now_s) else verified.claims
 
     def drain(self) -> None:
-        """Note that this worker is about to end."""
-        self.draining = True
+        """Note that this worker is about to end; a connection takes one more request at most."""
+        self.worker.draining = True
+        for connection in self.worker.connections:
+            connection.draining = True
+        self._notifier.stopping()
+
+    def retire(self) -> None:
+        """Leave the admin listener to those who go on: there is nothing to be warned of."""
+        if self.stop_admin is not None:
+            self.stop_admin()
+
+    def drain_delay_s(self) -> float:
+        """For how long this worker goes on after it was told to end."""
+        return self._config.settings.limits.drain_delay
 
     def readiness(self) -> dict[str, str]:
         """Return how the parts of this worker are, for ``/readyz``."""
@@ -288,10 +319,12 @@ class _Parts:
             store = "stale"  # requests with a token are refused
         elif abs(now_s - self._table.contacts[0]) > _CONTACT_S:
             store = "unreachable"
-        traffic = "draining" if self.draining else OK
+        traffic = "draining" if self.worker.draining else OK
         components = {"configuration": OK, "store": store, TRAFFIC: traffic}
         if self._config.settings.issuers:
             components[ISSUERS] = "keys unavailable" if self.trust.lacks_keys() else OK
+        if (shared := self.worker.shared_limits) is not None:
+            components[RATE_LIMITS] = OK if shared.is_up else "each worker for itself"
         return components
 
     def make_admin(self) -> Worker:
@@ -328,10 +361,17 @@ class _Parts:
     def duties(self) -> list[Any]:
         """Return the other coroutines that run as long as the worker does."""
         parent_pid = self._parent_pid
-        # With several workers it is their parent that tidies.
-        first = keep_table_tidy(self._table, _clock) if parent_pid is None else end_with(parent_pid)
-        watching = (watch_upstreams(self.worker), self.observer.run(self.worker))
-        return [first, *watching, *self.trust.duties()]
+        if parent_pid is None:  # of several workers, it is their parent that tidies and looks
+            tidying = keep_table_tidy(self._table, _clock)
+            own = [tidying, self._reloader.follow(), keep_beating(self._notifier)]
+        else:
+            own = [end_with(parent_pid)]
+        watching = (
+            watch_upstreams(self.worker),
+            self.observer.run(self.worker),
+            watch_loop(lambda: self._config.settings.limits.stall_timeout, self.observer.note_lag),
+        )
+        return [*own, *watching, self.trust.run()]
 
     def _look_up_credentials(self) -> None:
         """Look API keys and passwords up by the configuration as it is now."""

@@ -5,11 +5,10 @@ needs a restart until it is named below.
 """
 
 import asyncio
-import logging
 import os
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -18,25 +17,41 @@ from gateway.config.load import Config, in_order, load_config
 from gateway.config.section import Section
 from gateway.desk import make_file_users
 from gateway.errors import ConfigError, ConfigErrors
+from gateway.file_watch import LOOK_S, FileWatch
+from gateway.news import ReloadNews
 from gateway.policy.model import Snapshot
-
-log: Final = logging.getLogger(__name__)
+from gateway.tls import find_upstream_faults
 
 _CHANGEABLE: Final = frozenset(
-    ("trusted_proxies", "limits", "credentials", "claim_headers", "users", "upstreams", "routes")
-)
-_CHANGEABLE_OF_TOKENS: Final = frozenset(
     (
-        "issuer",
-        "audience",
-        "access_lifetime",
-        "refresh_lifetime",
-        "session_lifetime",
-        "leeway",
-        "max_lifetime",
-        "claims",
+        "access_log",
+        "claim_headers",
+        "credentials",
+        "issuers",
+        "limits",
+        "reload_on_change",
+        "routes",
+        "trusted_proxies",
+        "upstreams",
+        "users",
     )
 )
+# Of these sections, what may change; not whether they are there.
+_CHANGEABLE_WITHIN: Final = {
+    "admin": frozenset(("token",)),
+    "tokens": frozenset(
+        (
+            "issuer",
+            "audience",
+            "access_lifetime",
+            "refresh_lifetime",
+            "session_lifetime",
+            "leeway",
+            "max_lifetime",
+            "claims",
+        )
+    ),
+}
 _CURE: Final = "restart the gateway, or put the old value back"
 
 
@@ -49,7 +64,7 @@ def read_again(old: Config) -> tuple[Config, Snapshot]:
         ConfigErrors: It has faults, or differs from *old* where only a restart helps; all of them.
     """
     new = load_config(Path(old.document.file), os.environ)
-    faults = find_fixed(old, new)
+    faults = [*find_fixed(old, new), *find_upstream_faults(new)]
     try:
         snapshot = compile_snapshot(new, ())
         make_file_users(new)
@@ -64,13 +79,14 @@ def read_again(old: Config) -> tuple[Config, Snapshot]:
 
 def find_fixed(old: Config, new: Config) -> list[ConfigError]:
     """Return a fault for each key that differs and that a reload cannot change."""
-    changed = [
-        *((name,) for name in _changes(old.settings, new.settings, {*_CHANGEABLE, "tokens"})),
-        *(
-            ("tokens", name)
-            for name in _changes(old.settings.tokens, new.settings.tokens, _CHANGEABLE_OF_TOKENS)
-        ),
-    ]
+    changed: list[tuple[str, ...]] = []
+    for name in _changes(old.settings, new.settings, _CHANGEABLE):
+        before, after = getattr(old.settings, name), getattr(new.settings, name)
+        changeable = _CHANGEABLE_WITHIN.get(name)
+        if changeable is None or before is None or after is None:
+            changed.append((name,))
+        else:
+            changed += [(name, each) for each in _changes(before, after, changeable)]
     return [
         ConfigError(new.place(*path), f"a reload cannot change '{'.'.join(path)}'", _CURE)
         for path in changed
@@ -82,14 +98,22 @@ class Reloader:
 
     Args:
         current: Returns the configuration as it is now.
-        take_over: Uses another one from now on.
+        take_over: Uses another one from now on; it raises ConfigError before it has begun to.
+        watch: Looks at the files.
+        news: Tells of each reload.
     """
 
     def __init__(
-        self, current: Callable[[], Config], take_over: Callable[[Config, Snapshot], None]
+        self,
+        current: Callable[[], Config],
+        take_over: Callable[[Config, Snapshot], Awaitable[None]],
+        watch: FileWatch,
+        news: ReloadNews,
     ) -> None:
         self._current = current
         self._take_over = take_over
+        self._watch = watch
+        self._news = news
         self._lock = asyncio.Lock()
         self._waiting: asyncio.Task[None] | None = None  # has not begun to read
         self._tasks: set[asyncio.Task[None]] = set()
@@ -110,18 +134,38 @@ class Reloader:
         async with self._lock:
             await self._reload()
 
+    async def follow(self) -> None:
+        """Reload when the files have changed; ends by being cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if self._current().settings.reload_on_change:
+                async with self._lock:
+                    has_changed = await asyncio.to_thread(self._watch.has_changed)
+                if has_changed:
+                    self.on_signal()
+
     async def _reload_or_tell(self) -> None:
         async with self._lock:
             self._waiting = None
-            try:
+            with suppress(ConfigErrors):  # they have been told
                 await self._reload()
-            except ConfigErrors as error:
-                tell_refused(error)
 
     async def _reload(self) -> None:
-        new, snapshot = await asyncio.to_thread(read_again, self._current())
-        self._take_over(new, snapshot)
-        tell_done(new)
+        self._news.begun()
+        try:
+            new, snapshot = await asyncio.to_thread(self._read)
+            await self._take_over(new, snapshot)
+        except ConfigErrors as error:
+            self._news.refused(error)
+            raise
+        except ConfigError as error:
+            self._news.refused(ConfigErrors([error]))
+            raise ConfigErrors([error]) from None
+        self._news.done(new)
+
+    def _read(self) -> tuple[Config, Snapshot]:
+        self._watch.take()
+        return read_again(self._current())
 
 
 @contextmanager
@@ -135,17 +179,7 @@ def hearing_hangups(on_hangup: Callable[[], None]) -> Iterator[None]:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the process drains, and ends
 
 
-def tell_refused(error: ConfigErrors) -> None:
-    """Log all that is wrong with a file that was not taken over."""
-    log.error("not reloaded, the old configuration stays:\n%s", error)
-
-
-def tell_done(config: Config) -> None:
-    """Log that a file was taken over."""
-    log.warning("reloaded %s", config.document.file)
-
-
-def _changes(old: Section, new: Section, changeable: set[str] | frozenset[str]) -> list[str]:
+def _changes(old: Section, new: Section, changeable: frozenset[str]) -> list[str]:
     return [
         name
         for name in type(new).model_fields

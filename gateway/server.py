@@ -20,27 +20,27 @@ from pathlib import Path
 from typing import Final
 
 import uvicorn
-from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
-from uvicorn.supervisors.multiprocess import Process
 
 from gateway.config.addresses import Address, SocketFile
 from gateway.config.compile import compile_snapshot
 from gateway.config.load import Config, load_config
 from gateway.config.workers import worker_count
 from gateway.desk import open_desk, open_ring, store_faults
-from gateway.errors import ConfigError, ConfigErrors
+from gateway.errors import ConfigError
+from gateway.file_watch import FileWatch
 from gateway.issuer.key_ring import KeyRing
 from gateway.issuer.revocation_table import RevocationTable
-from gateway.issuer.shared_file import SharedFileError
 from gateway.issuer.sync import StoreSync
 from gateway.lifetime import BACKLOG
+from gateway.news import SERVING
+from gateway.notify import find_notifier
 from gateway.observer import check_access_log
-from gateway.process import START_S, WorkerPlan, uvicorn_config
-from gateway.reload import read_again, tell_done, tell_refused
+from gateway.process import WorkerPlan, uvicorn_config
+from gateway.proxy.admission import own_room
 from gateway.runtime_dir import runtime_dir
 from gateway.socket_file import listen_on, remove
 from gateway.store.keys import StoredKey
+from gateway.supervisor import Supervisor
 from gateway.tls import check_tls
 
 _TABLE: Final = "revocations"
@@ -66,10 +66,12 @@ def serve(path: Path) -> int:
             on.
     """
     signal.signal(signal.SIGHUP, lambda *_: None)  # what asks for a reload must not end a start
+    watch = FileWatch(path)
+    watch.take()
     config = load_config(path, os.environ)
     check_access_log(config)
     check_tls(config, _clock())
-    _raise_descriptor_limit()
+    _raise_descriptor_limit(config)
     with (
         runtime_dir(Path(config.settings.runtime_dir)) as directory,
         contextlib.ExitStack() as stack,
@@ -87,12 +89,21 @@ def serve(path: Path) -> int:
             keys=tuple(keys),
             parent_pid=os.getpid() if workers > 1 else None,
             admin_sockets=tuple(admin_sockets),
+            watch=watch,
         )
+        notifier = find_notifier(os.environ)
         if workers > 1:
-            supervisor = _Supervisor(uvicorn_config(plan, workers=workers), sockets, plan, table)
+            supervisor = Supervisor(
+                plan,
+                sockets,
+                table,
+                workers=workers,
+                notifier=notifier,
+                tell=lambda: _tell(sockets, plan),
+            )
             supervisor.run()
             return supervisor.exit_code
-        _run_one(plan, sockets)
+        _run_one(replace(plan, notifier=notifier), sockets)
     return 0
 
 
@@ -126,103 +137,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         _tell(sockets or [], self._plan)
-
-
-class _Supervisor(Multiprocess):
-    """uvicorn's supervisor of several workers; it tidies their table of revocations too."""
-
-    def __init__(
-        self,
-        config: uvicorn.Config,
-        sockets: list[socket.socket],
-        plan: WorkerPlan,
-        table: RevocationTable,
-    ) -> None:
-        super().__init__(config, sockets)
-        self._plan = plan
-        self._table = table
-        self._leaving: list[Process] = []  # workers that drain, each for as long as it takes
-
-    @property
-    def exit_code(self) -> int:
-        """What the gateway ends with: not 0, where it ended since a worker could not start."""
-        failed = any(process.exitcode == STARTUP_FAILURE for process in self.processes)
-        return STARTUP_FAILURE if failed else 0
-
-    def init_processes(self) -> None:
-        """Start the workers, and say where they listen once all of them do."""
-        super().init_processes()
-        self._let_deaths_be_heard()
-        if all(process.wait_until_ready(START_S, self.should_exit) for process in self.processes):
-            _tell(self.sockets, self._plan)
-
-    def keep_subprocess_alive(self) -> None:
-        """Replace workers that have died, twice a second."""
-        super().keep_subprocess_alive()
-        self._leaving = [each for each in self._leaving if each.process.is_alive()]
-        self._let_deaths_be_heard()
-        with contextlib.suppress(SharedFileError):  # the next look will do
-            self._table.purge(_clock())
-
-    def join_all(self) -> None:
-        """Wait for all workers, and for those that a reload has replaced."""
-        super().join_all()
-        for process in self._leaving:
-            process.join()
-
-    def handle_signals(self) -> None:
-        """Do what signals ask for; several SIGHUP ask for one reload."""
-        for _ in range(self.signal_queue.count(signal.SIGHUP) - 1):
-            self.signal_queue.remove(signal.SIGHUP)
-        super().handle_signals()
-
-    def handle_hup(self) -> None:
-        """Read the configuration again and, where it is good, replace the workers one by one."""
-        try:
-            config, _ = read_again(self._plan.config)
-        except ConfigErrors as error:
-            tell_refused(error)
-            return
-        old = self._plan, self.config
-        self._plan = replace(self._plan, config=config)
-        self.config = uvicorn_config(self._plan, workers=self.processes_num)
-        replaced = self._replace_workers()
-        if replaced == len(self.processes):
-            tell_done(config)
-        elif not replaced:
-            self._plan, self.config = old
-        if replaced < len(self.processes):
-            log.error("reloaded by %d of %d workers only", replaced, len(self.processes))
-
-    def _replace_workers(self) -> int:
-        """Let each worker go when its successor serves; return for how many that went well.
-
-        As uvicorn does it, but those that go are not waited for: a long answer would keep the
-        next worker from its reload, and all of them from their end.
-        """
-        for index, old in enumerate(self.processes):
-            new = Process(self.config, self.sockets)
-            new.start()
-            new.child_conn.close()  # as ``_let_deaths_be_heard``
-            if self._is_asked_to_end() or not new.wait_until_ready(START_S, self.should_exit):
-                new.kill()
-                new.join()
-                return index
-            old.terminate()
-            self._leaving.append(old)
-            self.processes[index] = new
-        return len(self.processes)
-
-    def _is_asked_to_end(self) -> bool:
-        return any(number in self.signal_queue for number in (signal.SIGINT, signal.SIGTERM))
-
-    def _let_deaths_be_heard(self) -> None:
-        """Close our copy of each worker's end of its pipe: then the pipe ends when the worker does.
-
-        Otherwise one that is killed while it is asked whether it is well is waited for.
-        """
-        for process in self.processes:
-            process.child_conn.close()
+        self._plan.notifier.ready(SERVING)
 
 
 def _run_one(plan: WorkerPlan, sockets: list[socket.socket]) -> None:
@@ -281,11 +196,20 @@ def _listen(config: Config, key: str, index: int, address: Address | SocketFile)
         raise ConfigError(place, f"cannot listen on {address}: {reason}", cure) from None
 
 
-def _raise_descriptor_limit() -> None:
+def _raise_descriptor_limit(config: Config) -> None:
     """Take as many file descriptors as we may: 10,000 connections do not fit the usual 1,024."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(OSError, ValueError):  # macOS refuses an infinite one
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    wanted, room = config.settings.limits.connections, own_room()
+    if room < wanted:
+        log.warning(
+            "gateway: a worker takes %d connections and not %d (limits.connections): it may open "
+            "%d files (ulimit -n, LimitNOFILE), and half of them are for services",
+            room,
+            wanted,
+            resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        )
 
 
 def _family(address: Address) -> socket.AddressFamily:

@@ -7,35 +7,23 @@ whole. A new pair gets a context of its own, which connections that begin are mo
 import asyncio
 import logging
 import ssl
-import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from cryptography import x509
-
-from gateway.config.load import Config
+from gateway.certificates import UnfitPairError, load_chain, read_certificate, stamp
+from gateway.config.load import Config, in_order
 from gateway.config.secrets import ConfigWarning
 from gateway.config.tls_settings import TlsSettings
 from gateway.errors import ConfigError
+from gateway.proxy.client_tls import make_context
 
 LOOK_S: Final = 5.0  # between two looks at the files
 _SOON: Final = timedelta(days=14)  # ACME clients renew at thirty
-_MAX_BYTES: Final = 256 * 1024  # a chain of four certificates has 8 KiB
 
 _log: Final = logging.getLogger(__name__)
-
-
-class UnfitPairError(Exception):
-    """Certificate and key cannot be used: which key of ``tls`` names the file, fault and cure."""
-
-    def __init__(self, at: str, fault: str, cure: str) -> None:
-        super().__init__(fault)
-        self.at = at
-        self.fault = fault
-        self.cure = cure
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +41,7 @@ def load_pair(settings: TlsSettings, now_s: float) -> Pair:
     Raises:
         UnfitPairError: They cannot be used.
     """
-    key = Path(settings.key)
-    mode = _look(key, "key")
-    if mode & stat.S_IRWXO:
-        raise UnfitPairError("key", f"everyone on this host can use {key}", f"chmod o-rwx {key}")
-    certificate = _read_certificate(Path(settings.certificate))
+    certificate = read_certificate(Path(settings.certificate))
     ends = certificate.not_valid_after_utc
     if ends.timestamp() <= now_s:
         raise UnfitPairError(
@@ -67,20 +51,21 @@ def load_pair(settings: TlsSettings, now_s: float) -> Pair:
 
 
 def check_tls(config: Config, now_s: float) -> list[ConfigWarning]:
-    """Check the files of ``tls``, and say what will be wrong with them.
+    """Check the files of ``tls``, upstreams' too, and say what will be wrong with them.
 
     Raises:
-        ConfigError: They cannot be used.
+        ConfigError: The listener's cannot be used.
+        ConfigErrors: Those of upstreams cannot; all faults.
     """
+    warnings = _check_upstreams(config, datetime.fromtimestamp(now_s, UTC))
     settings = config.settings.tls
     if settings is None:
-        return []
+        return warnings
     try:
         pair = load_pair(settings, now_s)
     except UnfitPairError as error:
         raise ConfigError(config.place("tls", error.at), error.fault, error.cure) from None
     place = config.place("tls", "certificate")
-    warnings = []
     now = datetime.fromtimestamp(now_s, UTC)
     if pair.begins > now:
         text = f"the certificate counts from {pair.begins:%Y-%m-%d %H:%M} UTC on, not yet"
@@ -88,6 +73,33 @@ def check_tls(config: Config, now_s: float) -> list[ConfigWarning]:
     if pair.ends - now < _SOON:
         text = f"the certificate ends on {pair.ends:%Y-%m-%d %H:%M} UTC; renew it"
         warnings.append(ConfigWarning(place, text))
+    return warnings
+
+
+def find_upstream_faults(config: Config) -> list[ConfigError]:
+    """Return what is wrong with the files that upstreams' ``tls`` names."""
+    faults = []
+    for name, upstream in config.settings.upstreams.items():
+        if upstream.tls is not None:
+            try:
+                make_context(upstream.tls.compile())
+            except UnfitPairError as error:
+                place = config.place("upstreams", name, "tls", error.at)
+                faults.append(ConfigError(place, error.fault, error.cure))
+    return faults
+
+
+def _check_upstreams(config: Config, now: datetime) -> list[ConfigWarning]:
+    if faults := find_upstream_faults(config):
+        raise in_order(faults)
+    warnings = []
+    for name, upstream in config.settings.upstreams.items():
+        if upstream.tls is not None and upstream.tls.certificate is not None:
+            ends = read_certificate(Path(upstream.tls.certificate)).not_valid_after_utc
+            if ends - now < _SOON:
+                place = config.place("upstreams", name, "tls", "certificate")
+                text = f"the certificate ends on {ends:%Y-%m-%d %H:%M} UTC; renew it"
+                warnings.append(ConfigWarning(place, text))
     return warnings
 
 
@@ -146,16 +158,7 @@ class ServerTls:
         return load_pair(self._settings, self._clock()).context
 
     def _stamp(self) -> list[Any]:
-        return [_stamp(Path(name)) for name in (self._settings.certificate, self._settings.key)]
-
-
-def _stamp(path: Path) -> tuple[int, ...] | None:
-    """Return what differs once a file was written, replaced, or had its mode changed."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
+        return [stamp(Path(name)) for name in (self._settings.certificate, self._settings.key)]
 
 
 def _make_context(settings: TlsSettings) -> ssl.SSLContext:
@@ -165,57 +168,5 @@ def _make_context(settings: TlsSettings) -> ssl.SSLContext:
     context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
     context.set_alpn_protocols(["http/1.1"])
 
-    def refuse_passphrase() -> str:  # else OpenSSL would ask on the terminal, and wait
-        raise UnfitPairError(
-            "key", "the key is encrypted", "store it without a passphrase, mode 0600"
-        )
-
-    try:
-        context.load_cert_chain(settings.certificate, settings.key, password=refuse_passphrase)
-    except ssl.SSLError as error:
-        if error.reason == "KEY_VALUES_MISMATCH":
-            raise UnfitPairError(
-                "key", "the key is not that of the certificate", "name the files of one pair"
-            ) from None
-        if str(error.reason).startswith(("EE_", "CA_")):
-            raise UnfitPairError(
-                "certificate", f"OpenSSL refuses it ({error.reason})", "make a stronger one"
-            ) from None
-        raise UnfitPairError(
-            "key", f"{settings.key} is not a private key in PEM", "name another file"
-        ) from None
-    except OSError as error:
-        raise _unreadable("key", Path(settings.key), error) from None
+    load_chain(context, settings.certificate, settings.key)
     return context
-
-
-def _read_certificate(path: Path) -> x509.Certificate:
-    """Return the first certificate of a file, which is the server's own."""
-    _look(path, "certificate")
-    try:
-        with path.open("rb") as file:
-            return x509.load_pem_x509_certificates(file.read(_MAX_BYTES))[0]
-    except OSError as error:
-        raise _unreadable("certificate", path, error) from None
-    except ValueError:
-        raise UnfitPairError(
-            "certificate", f"{path} is not a certificate in PEM", "name another file"
-        ) from None
-
-
-def _look(path: Path, at: str) -> int:
-    """Return the mode of a file."""
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise _unreadable(at, path, error) from None
-    if not stat.S_ISREG(mode):  # opening a pipe would wait for its writer
-        raise UnfitPairError(at, f"{path} is not a regular file", "name a regular file")
-    return mode
-
-
-def _unreadable(at: str, path: Path, error: OSError) -> UnfitPairError:
-    if isinstance(error, FileNotFoundError):
-        return UnfitPairError(at, f"the file {path} does not exist", "make it, or name another")
-    cure = "let the user that runs the gateway read it"
-    return UnfitPairError(at, f"the file {path} cannot be read ({error.strerror})", cure)

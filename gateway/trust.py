@@ -1,10 +1,10 @@
 """Whom a worker trusts besides itself: the keys of other issuers, from the configuration on."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from gateway.config.issuer_settings import IssuerSettings
 from gateway.config.load import Config
@@ -33,21 +33,53 @@ class Trust:
     def __init__(
         self, config: Config, on_change: Callable[[], None], *, clock: Callable[[], float]
     ) -> None:
-        make_reader = _reader_maker(config.settings.issuers)
-        self._sources = {
+        self._on_change = on_change
+        self._clock = clock
+        self._settings: dict[str, IssuerSettings] = {}
+        self._sources: dict[str, KeySource] = {}
+        self._tasks: dict[KeySource, asyncio.Task[None]] = {}
+        self._group: asyncio.TaskGroup | None = None  # while they are followed
+        self.use(self._plan(config.settings.issuers), config)
+
+    def _plan(self, issuers: tuple[IssuerSettings, ...]) -> dict[str, KeySource]:
+        """Return a source for each issuer; one that has not changed is the one that is here."""
+        new = [each for each in issuers if self._settings.get(each.issuer) != each]
+        make_reader = _reader_maker(tuple(new))
+        return {
             each.issuer: KeySource(
                 each.issuer,
                 frozenset(each.algorithms),
                 make_reader(each),
-                on_change,
-                clock=clock,
+                self._on_change,
+                clock=self._clock,
             )
-            for each in config.settings.issuers
+            if each in new
+            else self._sources[each.issuer]
+            for each in issuers
         }
+
+    async def prepare(self, config: Config) -> dict[str, KeySource]:
+        """Begin to follow the issuers of another configuration, for ``use``; waits a little."""
+        sources = self._plan(config.settings.issuers)
+        for source in sources.values():
+            self._follow(source)
+        await _settle(sources)
+        return sources
+
+    def use(self, sources: dict[str, KeySource], config: Config) -> None:
+        """Believe these issuers from now on, and no others."""
+        self._settings = {each.issuer: each for each in config.settings.issuers}
+        self._sources = sources
+        for source in [each for each in self._tasks if each not in sources.values()]:
+            self._tasks.pop(source).cancel()
+
+    def _follow(self, source: KeySource) -> None:
+        if self._group is not None and source not in self._tasks:
+            self._tasks[source] = self._group.create_task(source.run())
 
     def keys(self) -> dict[str, tuple[VerificationKey, ...]]:
         """Return the keys as they are now, by issuer."""
-        return {name: source.keys for name, source in self._sources.items()}
+        return keys_of(self._sources)
 
     def want(self, issuer: str) -> None:
         """Note that a token of *issuer* named a key that is not here."""
@@ -55,9 +87,15 @@ class Trust:
         if source is not None:  # else it is our own: its keys come from the store
             source.want()
 
-    def duties(self) -> list[Coroutine[Any, Any, None]]:
-        """Return the coroutines that run as long as the worker does."""
-        return [source.run() for source in self._sources.values()]
+    async def run(self) -> None:
+        """Follow the keys of all, those of later configurations too; ends by being cancelled."""
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                for source in self._sources.values():
+                    self._follow(source)
+                await asyncio.Event().wait()
+        finally:
+            self._group = None
 
     def lacks_keys(self) -> bool:
         """Whether there is an issuer whose tokens must be refused, since nobody knows its keys."""
@@ -65,10 +103,19 @@ class Trust:
 
     async def settle(self) -> None:
         """Wait until the keys of all have been read for the first time, but not for long."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(PREFETCH_S):
-                for source in self._sources.values():
-                    await source.tried.wait()
+        await _settle(self._sources)
+
+
+def keys_of(sources: Mapping[str, KeySource]) -> dict[str, tuple[VerificationKey, ...]]:
+    """Return the keys that these issuers have now, by issuer."""
+    return {name: source.keys for name, source in sources.items()}
+
+
+async def _settle(sources: Mapping[str, KeySource]) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PREFETCH_S):
+            for source in sources.values():
+                await source.tried.wait()
 
 
 def _reader_maker(issuers: tuple[IssuerSettings, ...]) -> Callable[[IssuerSettings], ReadKeys]:

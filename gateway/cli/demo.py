@@ -12,17 +12,17 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Annotated, Final, NoReturn
+from typing import IO, TYPE_CHECKING, Annotated, Final, NoReturn
 
-import httpx
 import typer
 
-from gateway.cli.demo_steps import STEPS
-from gateway.cli.demo_walk import Walk
 from gateway.cli.loading import DEFAULT_CONFIG, ConfigPath, exit_on_config_errors, load
 from gateway.cli.output import print_error, print_heading, print_line
 from gateway.config.addresses import Address
 from gateway.errors import ConfigError
+
+if TYPE_CHECKING:
+    import httpx
 
 _START_DEADLINE_S: Final = 60.0  # both start in a second; a loaded CI machine takes its time
 _STOP_DEADLINE_S: Final = 15.0
@@ -97,6 +97,12 @@ def _on_sigterm(_signal: int, _frame: object) -> NoReturn:
 
 
 def _run(config: Path, upstream: Address, gateway: Address, *, once: bool) -> bool:
+    # Not above: ``gateway run`` would wait for it too.
+    import httpx  # noqa: PLC0415
+
+    from gateway.cli.demo_steps import STEPS  # noqa: PLC0415
+    from gateway.cli.demo_walk import Walk  # noqa: PLC0415
+
     for address in (upstream, gateway):
         check_free(address)
     service = ["upstream_demo", "--host", upstream.host, "--port", str(upstream.port)]
@@ -162,12 +168,14 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-def wait_until_up(client: httpx.Client, url: str, parts: list[Part]) -> None:
+def wait_until_up(client: "httpx.Client", url: str, parts: list[Part]) -> None:
     """Return when *url* answers 200.
 
     Raises:
         DemoError: A process ended, or it took too long.
     """
+    import httpx  # noqa: PLC0415 (as above)
+
     deadline_s = time.monotonic() + _START_DEADLINE_S
     while time.monotonic() < deadline_s:
         for part in parts:

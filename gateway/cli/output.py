@@ -9,11 +9,13 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+# Rich is loaded where there is a terminal: a service that starts has none, and would wait for it.
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
 Row: TypeAlias = Sequence[str]
 
@@ -57,7 +59,7 @@ def _escape(number: int) -> str:
 def print_heading(text: str) -> None:
     """Print the line above a section, with an empty line before it."""
     if sys.stdout.isatty():
-        _console().print(Text(f"\n{visible(text)}", style="bold"))
+        _console().print(_text(f"\n{visible(text)}", "bold"))
     else:
         print(f"\n{visible(text)}")
 
@@ -65,7 +67,7 @@ def print_heading(text: str) -> None:
 def print_line(text: str, style: str = "") -> None:
     """Print one line of text."""
     if sys.stdout.isatty():
-        _console().print(Text(visible(text), style=style), soft_wrap=True)
+        _console().print(_text(visible(text), style), soft_wrap=True)
     else:
         print(visible(text))
 
@@ -101,20 +103,30 @@ def print_error(text: str) -> None:
     """Print what went wrong to standard error, in red on a terminal."""
     lines = "\n".join(visible(line) for line in text.split("\n"))
     if sys.stderr.isatty():
-        Console(stderr=True, highlight=False).print(Text(lines, style="red"), soft_wrap=True)
+        _console(stderr=True).print(_text(lines, "red"), soft_wrap=True)
     else:
         print(lines, file=sys.stderr)
 
 
-def _console() -> Console:
-    return Console(highlight=False)
+def _console(*, stderr: bool = False) -> "Console":
+    from rich.console import Console  # noqa: PLC0415 (as above)
+
+    return Console(stderr=stderr, highlight=False)
 
 
-def _rich_table(rows: Sequence[Row], header: Row) -> Table:
+def _text(text: str, style: str) -> "Text":
+    from rich.text import Text  # noqa: PLC0415 (as above)
+
+    return Text(text, style=style)
+
+
+def _rich_table(rows: Sequence[Row], header: Row) -> "Table":
+    from rich.table import Table  # noqa: PLC0415 (as above)
+
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=bool(header))
     column_count = max([len(header), *(len(row) for row in rows)])
     for index in range(column_count):
         table.add_column(header[index] if index < len(header) else "", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+        table.add_row(*(_text(cell, _STYLES.get(cell, "")) for cell in row))
     return table

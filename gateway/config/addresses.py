@@ -5,11 +5,12 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Final, TypeAlias
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
-from gateway.config.fields import VARIABLE, Lenient, NotEmpty, as_list, refusal
+from gateway.config.fields import VARIABLE, Lenient, NotEmpty, Text, as_list, refusal
 from gateway.errors import ProtocolError
 from gateway.http1.host import parse_host
+from gateway.policy.model import Endpoint
 from gateway.policy.peers import Network
 
 _AnyIP: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -18,7 +19,8 @@ _MAX_PORT: Final = 65535
 _LISTEN_CURE: Final = "write host:port or [v6]:port, for example 127.0.0.1:8080"
 _PUBLIC_CURE: Final = f"{_LISTEN_CURE}, or unix:/path"
 _MAX_SOCKET_BYTES: Final = 103  # sun_path: 108 in unix(7) and 104 on macOS, with a NUL behind it
-_ENDPOINT_CURE: Final = "write http://host:port, for example http://127.0.0.1:9000"
+_ENDPOINT_CURE: Final = "write http://host:port, https://host:port or unix:/path"
+_SCHEME_PORTS: Final = {"http": 80, "https": 443}
 _PORT: Final = re.compile(r"0|[1-9][0-9]{0,4}")
 
 
@@ -109,24 +111,37 @@ def _parse_public(value: object) -> Address | SocketFile:
         if address is None:
             raise refusal("{value} is not an address to listen on", _PUBLIC_CURE)
         return address
+    return SocketFile(_parse_socket_path(text))
+
+
+def _parse_socket_path(text: str) -> str:
     path = text.removeprefix("unix:")
     if not path.isprintable() or not 0 < len(path.encode("utf-8")) <= _MAX_SOCKET_BYTES:
         raise refusal(
             "{value} cannot be a Unix socket",
             f"write unix:/path with a path of at most {_MAX_SOCKET_BYTES} bytes",
         )
-    return SocketFile(str(path))
+    return str(path)
 
 
-def _parse_endpoint(value: object) -> Address:
+def _parse_endpoint(value: object) -> Endpoint:
     text = value if isinstance(value, str) else ""
-    if text.startswith("https:"):
-        raise refusal("TLS to an upstream is not in this version yet", _ENDPOINT_CURE)
+    if text.startswith("unix:"):
+        return Endpoint("localhost", 0, socket=_parse_socket_path(text))
     scheme, _, authority = text.partition("://")
-    address = parse_address(authority) if scheme == "http" else None
+    if scheme in _SCHEME_PORTS and (name := parse_host_name(authority)) is not None:
+        authority = f"{name}:{_SCHEME_PORTS[scheme]}"
+    address = parse_address(authority) if scheme in _SCHEME_PORTS else None
     if address is None or not address.port:
         raise refusal("{value} is not an endpoint", _ENDPOINT_CURE)
-    return address
+    return Endpoint(address.host, address.port, secure=scheme == "https")
+
+
+def _check_server_name(value: str) -> str:
+    name = parse_host_name(value)
+    if name is None:
+        raise refusal("{value} is not a name of a server", "write a name, such as api.internal")
+    return name.strip("[]")
 
 
 def _parse_network(value: object) -> Network:
@@ -173,10 +188,11 @@ PublicListeners = Annotated[
     BeforeValidator(as_list, json_schema_input_type=PublicListener | list[PublicListener]),
 ]
 EndpointUrl = Annotated[
-    Address,
+    Endpoint,
     BeforeValidator(_parse_endpoint),
-    WithJsonSchema({"type": "string", "pattern": r"^http://.+:[0-9]{1,5}$|" + VARIABLE}),
+    WithJsonSchema({"type": "string", "pattern": r"^https?://.|^unix:.|" + VARIABLE}),
 ]
+ServerName = Annotated[Text, AfterValidator(_check_server_name)]
 TrustedNetwork = Annotated[
     Network, BeforeValidator(_parse_network), WithJsonSchema({"type": "string"})
 ]

@@ -5,6 +5,7 @@ meet. All faults are collected. Nothing is read but the settings: keys come in a
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from secrets import token_bytes
 from typing import Final
 
@@ -25,6 +26,7 @@ from gateway.config.weakness import (
     find_route_warnings,
     find_secret_warnings,
     find_store_warnings,
+    find_upstream_warnings,
 )
 from gateway.errors import ConfigError
 from gateway.policy.checked import CheckedCredentials
@@ -32,11 +34,11 @@ from gateway.policy.model import (
     CONTROL_ENDPOINTS,
     Auth,
     Balance,
-    Endpoint,
     Limits,
     Route,
     Snapshot,
     Upstream,
+    UpstreamTls,
     build_control_router,
 )
 from gateway.policy.peers import TrustedProxies
@@ -109,6 +111,7 @@ def find_warnings(config: Config, snapshot: Snapshot) -> list[ConfigWarning]:
         *find_secret_warnings(config),
         *find_store_warnings(config),
         *find_hash_warnings(config),
+        *find_upstream_warnings(config),
         *find_route_warnings(config, snapshot),
     ]
     return sorted(warnings, key=lambda warning: warning.place.line)
@@ -136,6 +139,7 @@ class _Compiler:
         self._check_name(index, settings)
         self._check_path(index, settings)
         self._check_requirements(index, settings)
+        self._check_redis(index, settings)
         places = narrow_places(self._config, self._placement, index)
         upstream = self.upstreams.get(settings.upstream)
         if upstream is None:
@@ -229,6 +233,15 @@ class _Compiler:
                 ("routes", index, "require"),
             )
 
+    def _check_redis(self, index: int, settings: RouteSettings) -> None:
+        limit = settings.rate_limit
+        if limit and limit.on_redis_failure and self._config.settings.redis is None:
+            self._refuse(
+                "there is no Redis that could fail",
+                "add 'redis' at the top level, or remove this key",
+                ("routes", index, "rate_limit", "on_redis_failure"),
+            )
+
 
 def _requirement(settings: RequireSettings | None) -> Requirement:
     if settings is None:
@@ -244,9 +257,7 @@ def _upstream(name: str, settings: UpstreamSettings) -> Upstream:
     is_literal = settings.host not in ("preserve", "upstream")
     return Upstream(
         name=name,
-        endpoints=tuple(
-            Endpoint(each.url.host, each.url.port, each.weight) for each in settings.endpoints
-        ),
+        endpoints=tuple(replace(each.url, weight=each.weight) for each in settings.endpoints),
         balance=Balance(settings.balance),
         retries=settings.retries,
         health=settings.health.compile() if settings.health is not None else None,
@@ -254,6 +265,7 @@ def _upstream(name: str, settings: UpstreamSettings) -> Upstream:
         response_timeout_s=settings.response_timeout,
         idle_timeout_s=settings.idle_timeout,
         max_connections=settings.max_connections,
+        tls=settings.tls.compile() if settings.tls is not None else UpstreamTls(),
         host=settings.host.encode("ascii") if is_literal else None,
         host_from_endpoint=settings.host == "upstream",
     )
@@ -268,7 +280,10 @@ def _limits(settings: LimitsSettings) -> Limits:
         idle_timeout_s=settings.idle_timeout,
         body_timeout_s=settings.body_timeout,
         write_timeout_s=settings.write_timeout,
+        body_rate_bytes=settings.body_rate,
+        tunnel_idle_timeout_s=settings.tunnel_idle_timeout,
         connections=settings.connections,
+        connections_per_address=settings.connections_per_address,
         upstream_wait_s=settings.upstream_wait,
         upstream_pending=settings.upstream_pending,
         upstream_head_bytes=settings.upstream_head,

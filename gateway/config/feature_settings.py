@@ -1,7 +1,7 @@
 """The keys of what only some routes have."""
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
@@ -147,7 +147,7 @@ def _check_period(value: float) -> float:
 
 
 class RateLimitSettings(Section):
-    """How often a client may ask, on each worker."""
+    """How often a client may ask: on each worker, or with 'redis' on all of them together."""
 
     requests: Count = Field(description="How many requests may come at once, and in each period.")
     per: Annotated[Duration, AfterValidator(_check_period)] = Field(
@@ -156,4 +156,9 @@ class RateLimitSettings(Section):
     key: Text = Field(
         description="What tells clients apart: address, or the path of a claim, such as sub. Where "
         "there is no such claim, the address does."
+    )
+    on_redis_failure: Literal["local", "refuse"] | None = Field(
+        default=None,
+        description="Where Redis cannot be asked: local (the default: each worker counts for "
+        "itself) or refuse (503).",
     )

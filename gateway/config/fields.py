@@ -113,6 +113,7 @@ Duration = Annotated[
     AfterValidator(_check_positive),
     _DURATION_JSON,
 ]
+DurationOrZero = Annotated[float, BeforeValidator(parse_duration), _DURATION_JSON]
 WholeSeconds = Annotated[
     int,
     BeforeValidator(lambda value: _whole_seconds_above_zero(parse_duration(value))),
@@ -144,6 +145,10 @@ def _parse_count(value: object) -> int:
     return value
 
 
+def _is_zero(value: object) -> bool:
+    return (type(value) is int and value == 0) or (isinstance(value, Expanded) and value == "0")
+
+
 def _parse_truth(value: object) -> bool:
     if isinstance(value, Expanded) and value in ("true", "false"):
         return value == "true"
@@ -162,6 +167,13 @@ Count = Annotated[
     BeforeValidator(_parse_count),
     WithJsonSchema(
         {"anyOf": [{"type": "integer", "minimum": 1, "maximum": MAX_COUNT}, VARIABLE_JSON]}
+    ),
+]
+CountOrZero = Annotated[
+    int,
+    BeforeValidator(lambda value: 0 if _is_zero(value) else _parse_count(value)),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 0, "maximum": MAX_COUNT}, VARIABLE_JSON]}
     ),
 ]
 Truth = Annotated[

@@ -14,9 +14,9 @@ from gateway.config.placement import Placement
 from gateway.config.route_settings import RouteSettings
 from gateway.http1.names import fold
 from gateway.policy.cors import PREFIX, Cors
-from gateway.policy.model import FieldChanges, Route
+from gateway.policy.model import Auth, FieldChanges, Route
 from gateway.policy.peers import AddressSet
-from gateway.policy.rate_limits import ADDRESS, RateLimit
+from gateway.policy.rate_limits import ADDRESS, LOCAL, RateLimit
 from gateway.policy.rewriting import Rewrite, compile_rewrite
 
 # Takes the fault, the cure and the path below the route.
@@ -29,16 +29,28 @@ def with_features(
     """Return *route* with the features that its settings name, and note what is wrong with them."""
     addresses = settings.address_allow
     _check_changes(settings, placement, refuse)
+    _check_ends(route, settings, refuse)
     return replace(
         route,
         addresses=AddressSet(addresses) if addresses else None,
         cors=_cors(route, settings.cors, refuse) if settings.cors else None,
         rewrite=_rewrite(settings, refuse),
         response_timeout_s=settings.timeout,
+        websocket=settings.websocket,
+        ends_with_token=settings.end_with_token,
         rate_limit=_rate_limit(settings, refuse),
         request_changes=_changes(settings.request_headers),
         answer_changes=_changes(settings.response_headers),
     )
+
+
+def _check_ends(route: Route, settings: RouteSettings, refuse: Refuse) -> None:
+    if settings.websocket and route.methods and b"GET" not in route.methods:
+        fault = "a websocket begins with a GET, which the route does not take"
+        refuse(fault, "add GET to the route's methods", ("websocket",))
+    if settings.end_with_token and route.auth is Auth.NONE:
+        fault = "with 'auth: none' there is no token to end with"
+        refuse(fault, "remove it, or ask for a credential", ("end_with_token",))
 
 
 def _rewrite(settings: RouteSettings, refuse: Refuse) -> Rewrite | None:
@@ -61,7 +73,7 @@ def _rate_limit(settings: RouteSettings, refuse: Refuse) -> RateLimit | None:
     if settings.auth == "none" and limit.key != ADDRESS:
         fault = f"with 'auth: none' there is no token to read {limit.key} from"
         refuse(fault, "write 'key: address'", ("rate_limit", "key"))
-    return RateLimit(limit.requests, limit.per, limit.key)
+    return RateLimit(limit.requests, limit.per, limit.key, limit.on_redis_failure or LOCAL)
 
 
 def _check_changes(settings: RouteSettings, placement: Placement, refuse: Refuse) -> None:

@@ -152,6 +152,14 @@ class RouteSettings(Section):
     rate_limit: RateLimitSettings | None = Field(
         default=None, description="How often a client may ask (429), counted by each worker."
     )
+    websocket: Truth = Field(
+        default=False,
+        description="A websocket handshake becomes a tunnel, which ends with its token (else 400).",
+    )
+    end_with_token: Truth = Field(
+        default=False,
+        description="An answer that is not complete when its token expires or is revoked is cut.",
+    )
     max_body: SizeOrZero = size_field(_MAX_BODY_BYTES, "Largest request body (413).")
     forward_credential: Truth = Field(
         default=False, description="Send the credential on to the upstream."

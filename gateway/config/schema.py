@@ -15,20 +15,24 @@ from gateway.config.addresses import Address, PublicListeners, TrustedNetwork
 from gateway.config.admin_settings import AdminSettings
 from gateway.config.fields import (
     Count,
+    CountOrZero,
     Duration,
+    DurationOrZero,
     Id,
     Lenient,
     NotEmpty,
     Scope,
     Size,
+    SizeOrZero,
     Text,
+    Truth,
     plain,
     refusal,
 )
 from gateway.config.issuer_settings import IssuerSettings
 from gateway.config.names import UpstreamName
 from gateway.config.route_settings import ClaimHeaders, RouteSettings
-from gateway.config.secret_values import PasswordHash, StoreKey, StoreUrl
+from gateway.config.secret_values import PasswordHash, RedisUrl, StoreKey, StoreUrl
 from gateway.config.section import Section, size_field, time_field
 from gateway.config.tls_settings import TlsSettings
 from gateway.config.token_settings import CredentialSettings, TokensSettings
@@ -38,6 +42,7 @@ from gateway.policy.model import Limits
 
 _LIMITS: Final = Limits()
 _STORE: Final = "sqlite:///var/gateway.db"
+_STALL_S: Final = 30.0  # as uvicorn's supervisor waits for a worker; HAProxy's watchdog: 2
 _STORE_SILENCE_S: Final = 60.0  # a restart or a failover of PostgreSQL takes less, as a rule
 
 
@@ -58,11 +63,27 @@ class LimitsSettings(Section):
     body_timeout: Duration = time_field(
         _LIMITS.body_timeout_s, "Longest pause of a client within a body (408)."
     )
+    stall_timeout: Duration = time_field(
+        _STALL_S, "How long a worker may be stuck before it is replaced."
+    )
     write_timeout: Duration = time_field(
         _LIMITS.write_timeout_s, "How long a client may take no byte before it is cut off."
     )
+    body_rate: SizeOrZero = size_field(
+        _LIMITS.body_rate_bytes,
+        "What a body must bring in a second, on the average, after ten (408); 0B is anything.",
+    )
+    tunnel_idle_timeout: Duration = time_field(
+        _LIMITS.tunnel_idle_timeout_s,
+        "How long no byte may pass in a websocket, either way, before it is ended.",
+    )
     connections: Count = Field(
-        default=_LIMITS.connections, description="Most open client connections of a worker."
+        default=_LIMITS.connections, description="Most open client connections of a worker (503)."
+    )
+    connections_per_address: CountOrZero = Field(
+        default=_LIMITS.connections_per_address,
+        description="Most of one client address, or of an IPv6 /64 (503); 0 is any number. "
+        "trusted_proxies and this host are exempt.",
     )
     upstream_wait: Duration = time_field(
         _LIMITS.upstream_wait_s, "Longest wait for a free connection to an endpoint (503)."
@@ -80,6 +101,9 @@ class LimitsSettings(Section):
     store_silence: Duration = time_field(
         _STORE_SILENCE_S,
         "How long a worker relies on the revocations that it knows without the store (then 503).",
+    )
+    drain_delay: DurationOrZero = time_field(
+        0, "How long a gateway that is told to end goes on, and says at /readyz that it ends."
     )
     odd_header_names: Literal["drop", "keep"] = Field(
         default="drop",
@@ -143,10 +167,20 @@ class Settings(Section):
         default=None,
         description="Encrypts the signing keys in the store: 32 bytes or more; empty is none.",
     )
+    redis: RedisUrl | None = Field(
+        default=None,
+        description="Where workers and hosts share their rate limits: redis://host:6379/0, or "
+        "rediss:// for TLS. Without it each worker counts for itself.",
+    )
     runtime_dir: Text = Field(
         default="var",
         description="Directory in which the processes of this host share what they know of "
         "revocations while they run.",
+    )
+    reload_on_change: Truth = Field(
+        default=True,
+        description="Whether the file is read again by itself once it, or a file that it takes a "
+        "value of, has changed.",
     )
     trusted_proxies: Annotated[tuple[TrustedNetwork, ...], Lenient] = Field(
         default=(), description="Networks whose X-Forwarded-* and Forwarded are believed."

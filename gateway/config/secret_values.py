@@ -1,8 +1,9 @@
 """Values that nobody may see again: they are checked without being quoted, and print as stars."""
 
+import importlib.util
 import re
 from typing import Annotated, Final
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BeforeValidator, SecretStr, WithJsonSchema
 
@@ -21,6 +22,9 @@ _ENCRYPTED: Final = ("BEGIN ENCRYPTED PRIVATE KEY", "Proc-Type: 4,ENCRYPTED")
 
 _SQLITE: Final = re.compile(r"sqlite:///([^?]+)")  # what gateway.store.sqlite can open
 _POSTGRESQL: Final = ("postgresql://", "postgres://")
+
+_REDIS_PATH: Final = re.compile(r"(?:/[0-9]{0,4})?")
+_REDIS_CURE: Final = "write redis://:password@host:6379/0, or rediss:// for TLS"
 
 # token68 = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="   -- RFC 9110 section 11.2
 _TOKEN68: Final = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
@@ -54,6 +58,23 @@ def _parse_store(value: object) -> SecretStr:
             "a SQLite store needs the path of a file and no parameters",
             "write sqlite:///var/gateway.db, or four slashes before an absolute path",
         )
+    return SecretStr(text)
+
+
+def _parse_redis(value: object) -> SecretStr:
+    text = str(value) if isinstance(value, str) else ""
+    try:
+        url = urlsplit(text)
+        fits = url.scheme in ("redis", "rediss") and bool(url.hostname) and url.port != 0
+    except ValueError:  # of the port
+        url, fits = urlsplit(""), False
+    # Parameters could switch off what verifies rediss://.
+    if not fits or url.query or url.fragment or _REDIS_PATH.fullmatch(url.path) is None:
+        raise refusal("this is not the URL of a Redis", _REDIS_CURE)
+    if not text.isprintable():
+        raise refusal("the URL of Redis has a control character", _REDIS_CURE)
+    if importlib.util.find_spec("redis") is None:
+        raise refusal("the package 'redis' is not installed", "pip install 'auth-gateway[redis]'")
     return SecretStr(text)
 
 
@@ -116,6 +137,11 @@ StoreUrl = Annotated[
     SecretStr,  # it may have a password in it
     BeforeValidator(_parse_store),
     WithJsonSchema(_PASSWORD | {"pattern": r"^sqlite:///[^?]+$|^postgres(ql)?://|" + VARIABLE}),
+]
+RedisUrl = Annotated[
+    SecretStr,  # as above
+    BeforeValidator(_parse_redis),
+    WithJsonSchema(_PASSWORD | {"pattern": r"^rediss?://|" + VARIABLE}),
 ]
 # Empty is none, so that ``${NAME:-}`` can stand in a file for all environments.
 StoreKey = Annotated[SecretStr | None, BeforeValidator(_parse_store_key), _SECRET_JSON]

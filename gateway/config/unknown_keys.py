@@ -10,7 +10,7 @@ from gateway.config.issuer_settings import IssuerSettings
 from gateway.config.nodes import Path, format_path
 from gateway.config.route_settings import ClaimHeaderSettings, RequireSettings, RouteSettings
 from gateway.config.schema import LimitsSettings, Settings, UserSettings
-from gateway.config.tls_settings import TlsSettings
+from gateway.config.tls_settings import TlsSettings, UpstreamTlsSettings
 from gateway.config.token_settings import CredentialSettings, TokensSettings
 from gateway.config.upstream_settings import EndpointSettings, HealthSettings, UpstreamSettings
 
@@ -29,24 +29,17 @@ _SECTIONS: Final[tuple[tuple[tuple[str, ...], type[BaseModel]], ...]] = (
     (("upstreams", _ANY), UpstreamSettings),
     (("upstreams", _ANY, "endpoints", _ANY), EndpointSettings),
     (("upstreams", _ANY, "health"), HealthSettings),
+    (("upstreams", _ANY, "tls"), UpstreamTlsSettings),
     (("routes", _ANY), RouteSettings),
     (("routes", _ANY, "require"), RequireSettings),
     (("routes", _ANY, "credentials", _ANY), CredentialSettings),
     (("routes", _ANY, "claim_headers", _ANY), ClaimHeaderSettings),
 )
 
-# Keys of the design that a later version has.
-_LATER: Final[dict[type[BaseModel], frozenset[str]]] = {
-    Settings: frozenset(("redis",)),
-    RouteSettings: frozenset(("websocket",)),
-}
-
 
 def find_cure(parent: Path, key: str) -> str:
     """Say what to do about the unknown *key* in the section at *parent*."""
     section = _section_at(parent)
-    if key in _LATER.get(section, ()):
-        return "this key is not in this version yet; remove it"
     close = difflib.get_close_matches(key, section.model_fields, n=1)
     homes = [path for path, other in _SECTIONS if key in other.model_fields]
     if homes:

@@ -10,6 +10,7 @@ from gateway.config.fields import VARIABLE_JSON, Count, Duration, Lenient, NotEm
 from gateway.config.names import HostMode
 from gateway.config.secrets import Expanded
 from gateway.config.section import Section, time_field
+from gateway.config.tls_settings import UpstreamTlsSettings
 from gateway.policy.model import Endpoint, HealthCheck, Upstream
 
 _MAX_WEIGHT: Final = 1000
@@ -29,7 +30,9 @@ def _check_weight(value: int) -> int:
 class EndpointSettings(Section):
     """One address of an upstream, and its share of the requests."""
 
-    url: EndpointUrl = Field(description="Where it answers: http://host:port.")
+    url: EndpointUrl = Field(
+        description="Where it answers: http://host:port, https://host:port or unix:/path."
+    )
     weight: Annotated[Count, AfterValidator(_check_weight)] = Field(
         default=1, description="Its share of the requests, relative to the other endpoints'."
     )
@@ -106,7 +109,15 @@ class UpstreamSettings(Section):
         Lenient,
         NotEmpty,
         AfterValidator(_check_distinct),
-    ] = Field(description="Where it answers: http://host:port, or url and weight.")
+    ] = Field(
+        description="Where it answers: http://host:port, https://host:port or unix:/path; or url "
+        "and weight."
+    )
+    tls: UpstreamTlsSettings | None = Field(
+        default=None,
+        description="How https endpoints are known; without it, by the system's CAs and their "
+        "host.",
+    )
     balance: Literal["round_robin", "least_requests", "random"] = Field(
         default="round_robin",
         description="Which endpoint is next: take turns, the least busy, or the less busy of two "
@@ -142,6 +153,19 @@ class UpstreamSettings(Section):
         default="preserve",
         description="The Host it is sent: preserve (the client's), upstream, or a literal.",
     )
+
+    @model_validator(mode="after")
+    def _check_schemes(self) -> "UpstreamSettings":
+        secure = {endpoint.url.secure for endpoint in self.endpoints}
+        if len(secure) > 1:  # a retry must not go from TLS to plain HTTP
+            raise refusal(
+                "requests would be protected to some endpoints, and not to the others",
+                "write https:// for all of them, or make two upstreams",
+                "endpoints",
+            )
+        if self.tls is not None and True not in secure:
+            raise refusal("no endpoint speaks TLS", "write https://, or remove 'tls'", "tls")
+        return self
 
     @model_validator(mode="after")
     def _check_room(self) -> "UpstreamSettings":

@@ -48,6 +48,17 @@ def find_store_warnings(config: Config) -> Iterator[ConfigWarning]:
         )
 
 
+def find_upstream_warnings(config: Config) -> Iterator[ConfigWarning]:
+    """Yield the upstreams that anyone could stand in for."""
+    for name, upstream in config.settings.upstreams.items():
+        if upstream.tls is not None and not upstream.tls.verify:
+            yield ConfigWarning(
+                config.place("upstreams", name, "tls", "verify"),
+                "ANYONE on the way can be this service, read every request and answer it: its "
+                "certificate is not verified; name its CA ('ca: file.pem') instead",
+            )
+
+
 def find_hash_warnings(config: Config) -> Iterator[ConfigWarning]:
     """Yield the users whose password is easier to find from its hash than it need be."""
     for index, user in enumerate(config.settings.users):

@@ -1,5 +1,6 @@
 """Every answer of the control plane: JSON or a problem document, never to be stored by a cache."""
 
+import asyncio
 import functools
 import json
 import logging
@@ -14,6 +15,7 @@ from starlette.responses import Response
 
 from gateway.errors import REASONS, CredentialError, ProtocolError, Reason
 from gateway.issuer.grants import Grant
+from gateway.observe.seldom import Seldom
 from gateway.policy.problem import challenge_for, problem_body
 from gateway.store.faults import StoreBusyError, StoreUnavailableError
 
@@ -92,6 +94,7 @@ def answer_or_refuse(handler: Handler) -> Handler:
     out of the app a second time, with its text. That text may quote what the client sent (a
     password), so the log gets the error's type and where it came from, and not a word of it.
     """
+    seldom = Seldom()
 
     @functools.wraps(handler)
     async def answer(request: Request) -> Response:
@@ -102,7 +105,8 @@ def answer_or_refuse(handler: Handler) -> Handler:
         except StoreBusyError:
             return refusal(request, Reason.STORE_UNAVAILABLE, headers=_STORE_RETRY)
         except StoreUnavailableError as error:
-            log.error("the store did not answer: %s", error)  # noqa: TRY400 (a fault, not a bug)
+            if count := seldom.due(asyncio.get_running_loop().time()):
+                log.error("the store did not answer, %dx: %s", count, error)  # noqa: TRY400 (no bug)
             return refusal(request, Reason.STORE_UNAVAILABLE, headers=_STORE_RETRY)
         except Exception as error:  # noqa: BLE001 (the fail-closed wrapper of the control plane)
             log.error(  # noqa: TRY400 (``exception`` would log the text)

@@ -243,6 +243,8 @@ def _apply_connection(fields: Fields) -> None:
         fields.keep_alive = True
     if b"upgrade" in options and b"websocket" in fields.upgrade:
         fields.websocket = True
+        # Whatever answers it but the tunnel: bytes that were meant for that are no request.
+        fields.keep_alive = False
         if fields.has_body:
             raise ProtocolError(Reason.BAD_REQUEST, "A websocket handshake has a body.")
     named = {fold(option) for option in options if option not in _BARE_OPTIONS}

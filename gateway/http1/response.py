@@ -50,6 +50,8 @@ class ResponseHead:
         "keep_alive",
         "length_line",
         "status",
+        "upgrade",
+        "upgrades",
     )
 
     def __init__(self, status: int, *, keep_alive: bool) -> None:
@@ -61,6 +63,8 @@ class ResponseHead:
         self.chunked = False
         self.keep_alive = keep_alive  # as far as the head says
         self.closes = False  # it says so, which counts whatever it says besides
+        self.upgrades = False  # Connection says so
+        self.upgrade: list[bytes] = []  # what to, in lower case; nothing where it does not say so
         # No body follows, whatever the fields say (RFC 9112 section 6.3).
         self.bodiless = status in (204, 304) or status < 200  # noqa: PLR2004 (1xx)
 
@@ -89,6 +93,10 @@ def parse_response_head(head: bytes, *, max_fields: int) -> ResponseHead:
         elif name not in _DROPPED:
             response.dated |= name == b"date"
             kept.append(line)
+        elif name == b"upgrade":
+            response.upgrade.append(value.strip(b" \t").lower())
+    if not (minor == b"1" and response.upgrades):
+        response.upgrade = []
     if response.chunked and (response.content_length is not None or minor == b"0"):
         raise UpstreamError(Reason.UPSTREAM_PROTOCOL)
     kept.append(b"")
@@ -109,6 +117,7 @@ def _take_framing(response: ResponseHead, name: bytes, value: bytes) -> None:
         response.closes |= b"close" in options
         response.keep_alive |= b"keep-alive" in options
         response.keep_alive &= not response.closes
+        response.upgrades |= b"upgrade" in options
     elif name == b"content-length":
         if response.content_length is not None or _LENGTH.fullmatch(value) is None:
             raise UpstreamError(Reason.UPSTREAM_PROTOCOL)

@@ -156,7 +156,7 @@ class Access:
         if token is not None:
             line.sub = token.claims["sub"]
         if record.endpoint is not None:
-            line.endpoint = record.endpoint.authority.decode("ascii")
+            line.endpoint = str(record.endpoint)
         line.status = record.status or None
         line.reason = record.reason
         line.received_bytes, line.sent_bytes = record.received_bytes, record.sent_bytes

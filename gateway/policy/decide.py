@@ -2,8 +2,8 @@
 
 The data plane, ``/verify`` and ``gateway explain`` all call ``decide``; none of them has a copy of
 any part of it. It is pure: the same snapshot, request, time and revocations give the same decision.
-The steps are route, address, credential, token, revocation, requirements, size, head for the
-service; the first refusal ends it.
+The steps are route, address, credential, token, revocation, requirements, handshake, size, head for
+the service; the first refusal ends it.
 """
 
 from typing import Final, TypeAlias
@@ -15,6 +15,7 @@ from gateway.policy.claim_headers import UnfitClaimError
 from gateway.policy.cors import preflight_method
 from gateway.policy.credentials import Presented, find_presented
 from gateway.policy.forwarding import client_of, plan_forward
+from gateway.policy.handshake import plan_handshake
 from gateway.policy.model import (
     Auth,
     ControlEndpoint,
@@ -60,13 +61,14 @@ def decide(
         token = authenticate(snapshot, presented, route.auth, now_s, revocations)
     except CredentialError as error:
         return _refuse_credential(error, route)
-    if token is not None:
-        refusal = route.require.find_refusal(token)
-        if refusal is not None:
-            return Respond(refusal, route=route, token=token)
+    refusal = None if token is None else route.require.find_refusal(token)
+    if refusal is not None:
+        return Respond(refusal, route=route, token=token)
     if (request.head.fields.content_length or 0) > route.max_body_bytes:
         return Respond(Reason.BODY_TOO_LARGE, route=route, token=token)
     try:
+        if request.head.fields.websocket:  # which has no body
+            return plan_handshake(snapshot, route, request, presented, token)
         return plan_forward(snapshot, route, request, presented, token)
     except UnfitClaimError:
         return Respond(Reason.CLAIM_MISMATCH, route=route, token=token)

@@ -31,13 +31,11 @@ def describe_route(route: Route) -> dict[str, Any]:
 
 def _describe_features(route: Route) -> dict[str, Any]:
     """Return what only some routes have; what a route has not is left out."""
-    features: dict[str, Any] = {}
+    features = _describe_lifetimes(route)
     if route.addresses is not None:
         features["address_allow"] = [str(network) for network in route.addresses.networks]
     if route.rewrite is not None:
         features["rewrite"] = route.rewrite.template
-    if route.response_timeout_s is not None:
-        features["response_timeout_s"] = route.response_timeout_s
     if route.rate_limit is not None:
         features["rate_limit"] = asdict(route.rate_limit)
     if route.cors is not None:
@@ -48,6 +46,18 @@ def _describe_features(route: Route) -> dict[str, Any]:
     ):
         if changes is not None:
             features[key] = describe_changes(changes)
+    return features
+
+
+def _describe_lifetimes(route: Route) -> dict[str, Any]:
+    """Return how long answers may take, and what may go on for as long as its token."""
+    features: dict[str, Any] = {}
+    if route.response_timeout_s is not None:
+        features["response_timeout_s"] = route.response_timeout_s
+    if route.websocket:
+        features["websocket"] = True
+    if route.ends_with_token:
+        features["end_with_token"] = True
     return features
 
 

@@ -187,7 +187,4 @@ def _report(place: CredentialPlace, presented: Presented, request: Request) -> P
 
 def _urls(forward: Forward, redactor: Redactor) -> tuple[str, ...]:
     target = redactor.target(forward.request_line.split(b" ")[1])
-    return tuple(
-        f"http://{endpoint.authority.decode('ascii')}{target}"
-        for endpoint in forward.route.upstream.endpoints
-    )
+    return tuple(endpoint.url(target) for endpoint in forward.route.upstream.endpoints)

@@ -101,10 +101,13 @@ class Limits:
     idle_timeout_s: float = 75.0  # between requests; nginx: keepalive_timeout 75
     body_timeout_s: float = 30.0  # between two reads of a body; nginx: client_body_timeout 60
     write_timeout_s: float = 60.0  # a client that takes no byte; nginx: send_timeout 60
+    body_rate_bytes: int = 240  # a second, after 10 s of waiting; Kestrel's figure
     connections: int = 10_000  # per worker; Envoy's edge guide: 10,000 a listener
+    connections_per_address: int = 256  # per worker; a browser opens 6 to a host; 0: any number
     upstream_wait_s: float = 1.0  # for a free connection to an endpoint; nginx waits for ever
     upstream_pending: int = 1024  # waiting for one, at each endpoint; Envoy: max_pending 1024
     upstream_head_bytes: int = 64 * 1024  # Envoy: 60 KiB
+    tunnel_idle_timeout_s: float = 300.0  # no byte either way; Envoy: stream_idle_timeout 5 m
     buffer_bytes: int = 64 * 1024  # held per direction before the other side is paused
 
 
@@ -115,14 +118,43 @@ class Endpoint:
     host: str  # a name or an address, IPv6 without brackets
     port: int
     weight: int = 1  # its share of the requests, relative to the other endpoints'
+    secure: bool = False  # it speaks TLS
+    socket: str = ""  # the path of its Unix socket, in place of host and port
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        if self.socket:
+            return f"unix:{self.socket}"
+        address = f"{self._url_host}:{self.port}"
+        return f"https://{address}" if self.secure else address
 
     @property
     def authority(self) -> bytes:
-        """The value of ``Host`` that names this endpoint."""
-        return str(self).encode("ascii")
+        """The value of ``Host`` that names this endpoint; the scheme's own port is left out."""
+        if self.socket:
+            return b"localhost"  # as curl and httpx say
+        is_usual = self.port == (443 if self.secure else 80)
+        return (self._url_host if is_usual else f"{self._url_host}:{self.port}").encode("ascii")
+
+    def url(self, target: str) -> str:
+        """Return the URL of *target* there, for people; a socket's as nginx writes it."""
+        if self.socket:
+            return f"unix:{self.socket}:{target}"
+        return f"{'https' if self.secure else 'http'}://{self.authority.decode('ascii')}{target}"
+
+    @property
+    def _url_host(self) -> str:
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamTls:
+    """How endpoints that speak TLS are known, and what we prove ourselves with."""
+
+    ca: str = ""  # file of the only roots that are trusted; empty: those of the system
+    certificate: str = ""  # file of our own; empty: none
+    key: str = ""
+    server_name: str = ""  # in place of the endpoint's host
+    verify: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +181,7 @@ class Upstream:
     balance: Balance = Balance.ROUND_ROBIN
     retries: int = 1  # at other endpoints; THREATS.md B2
     health: HealthCheck | None = None
+    tls: UpstreamTls = field(default_factory=UpstreamTls)  # of those endpoints that speak it
     host: bytes | None = None  # the Host that it is sent; None keeps the client's
     host_from_endpoint: bool = False
 
@@ -189,6 +222,8 @@ class Route:
     request_changes: FieldChanges | None = None
     answer_changes: FieldChanges | None = None
     rate_limit: RateLimit | None = None  # counted where there is state: ``proxy.dispatch``
+    websocket: bool = False  # a handshake may become a tunnel
+    ends_with_token: bool = False  # an answer that is not complete when its token ends is cut
     edits_answers: bool = field(init=False, repr=False)  # the heads of the service's answers
 
     def __post_init__(self) -> None:
@@ -289,7 +324,7 @@ class Preflight:
 class Forward:
     """Send the request to the service, with this head in place of the client's."""
 
-    __slots__ = ("fields", "request_line", "route", "token")
+    __slots__ = ("accept", "fields", "request_line", "route", "token")
 
     def __init__(
         self,
@@ -302,6 +337,7 @@ class Forward:
         self.request_line = request_line  # with its CRLF
         self.fields = fields  # field lines, each with its CRLF, Host first; framing comes later
         self.token = token  # None: anonymous
+        self.accept: bytes | None = None  # of a handshake: what the service must prove
 
     @property
     def names_host(self) -> bool:

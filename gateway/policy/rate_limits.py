@@ -15,6 +15,8 @@ from gateway.policy.peers import find_address
 from gateway.policy.tokens import VerifiedToken
 
 ADDRESS: Final = "address"
+LOCAL: Final = "local"  # each worker goes by its own buckets
+REFUSE: Final = "refuse"
 _MAX_KEY_BYTES: Final = 128  # longer ones are hashed, so that a full memory of keys is bounded
 _NETWORK_BITS: Final = 64  # what one subscriber has of IPv6: every address in it is one client
 
@@ -26,6 +28,7 @@ class RateLimit:
     requests: int
     per_s: float
     key: str  # ``address``, or the path of a claim
+    on_redis_failure: str = LOCAL  # where buckets are shared, and cannot be asked
 
     def key_for(self, client: str, token: VerifiedToken | None) -> bytes:
         """Return whom a request counts for.

@@ -16,6 +16,7 @@ from gateway.policy.cors import origin_of
 from gateway.policy.credentials import Presented
 from gateway.policy.decide import Judge, admit, authenticate, is_denied
 from gateway.policy.forwarding import client_of, plan_forward
+from gateway.policy.handshake import find_handshake_refusal
 from gateway.policy.model import (
     Auth,
     ControlEndpoint,
@@ -125,6 +126,8 @@ def _check_route(
 ) -> Iterator[Check]:
     if token is not None:
         yield from _check_requirement(route.require, token)
+    if request.head.fields.websocket:
+        yield _check_handshake(route, request, presented, token)
     yield _check_size(route, request)
     yield _check_claim_headers(snapshot, route, request, presented, token)
     if route.rate_limit is not None:
@@ -229,6 +232,16 @@ def _ask(name: str, requirement: Requirement, token: VerifiedToken, detail: str)
 
 def _join(names: frozenset[str]) -> str:
     return ", ".join(sorted(names)) or "none"
+
+
+def _check_handshake(
+    route: Route, request: Request, presented: Presented, token: VerifiedToken | None
+) -> Check:
+    refusal = find_handshake_refusal(route, request, presented, token)
+    if refusal is not None:
+        return _refused("websocket handshake", *refusal)
+    ends = "when the token ends" if token is not None else "with its connections only"
+    return _passed("websocket handshake", f"a tunnel, which ends {ends}")
 
 
 def _check_size(route: Route, request: Request) -> Check:

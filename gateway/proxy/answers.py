@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from email.utils import formatdate
 from typing import Final
 
-from gateway.errors import Reason
+from gateway.errors import REASONS, Reason
 from gateway.http1.request import RequestHead
 from gateway.http1.response import status_line
 from gateway.policy.model import Respond
@@ -19,6 +19,7 @@ _PASSING: Final = (
     Reason.UPSTREAM_OVERLOADED,
     Reason.NO_HEALTHY_ENDPOINT,
     Reason.KEYS_UNAVAILABLE,
+    Reason.TOO_MANY_CONNECTIONS,
 )
 
 Fields = list[tuple[bytes, bytes]]
@@ -52,7 +53,51 @@ def connection_fields(head: RequestHead | None, *, keep_alive: bool) -> Fields:
     return [(b"Connection", b"keep-alive")] if head is not None and head.minor == 0 else []
 
 
-def refusal(respond: Respond, request_id: bytes) -> tuple[Fields, bytes]:
+def goes_on(head: RequestHead | None, respond: Respond) -> bool:
+    """Whether the client may send more on the connection once it has been answered like this."""
+    if head is None or not head.keep_alive:
+        return False
+    return respond.reason is None or not REASONS[respond.reason].closes
+
+
+class Refusal:
+    """A whole answer of the data plane's own, made from a decision.
+
+    Args:
+        respond: What was decided.
+        request_id: Told to the client, so that it can ask about the refusal.
+        head: The request's; None where it could not be read.
+        head_method: Whether a head that could not be read was that of a HEAD.
+    """
+
+    __slots__ = ("_body", "_fields", "_head", "_is_head", "_status")
+
+    def __init__(
+        self,
+        respond: Respond,
+        request_id: bytes,
+        head: RequestHead | None,
+        *,
+        head_method: bool = False,
+    ) -> None:
+        self._status = respond.status
+        self._head = head
+        self._is_head = head_method or (head is not None and head.method == b"HEAD")
+        self._fields, self._body = _problem(respond, request_id)
+        self._fields += _own_fields(respond, head)
+
+    @property
+    def sent_bytes(self) -> int:
+        """How long the body is that goes out."""
+        return 0 if self._is_head else len(self._body)
+
+    def encode(self, date: Fields, *, keep_alive: bool) -> bytes:
+        """Return the bytes of it; *date* is the field of now."""
+        fields = [*date, *self._fields, *connection_fields(self._head, keep_alive=keep_alive)]
+        return build_answer(self._status, fields, self._body, head_method=self._is_head)
+
+
+def _problem(respond: Respond, request_id: bytes) -> tuple[Fields, bytes]:
     """Return the fields and the body of a refusal (RFC 9457); nothing where it is none."""
     reason = respond.reason
     if reason is None:
@@ -69,7 +114,7 @@ def refusal(respond: Respond, request_id: bytes) -> tuple[Fields, bytes]:
     return fields, problem_body(reason, respond.detail, request_id.decode("ascii"))
 
 
-def answer_fields(respond: Respond, head: RequestHead | None) -> Fields:
+def _own_fields(respond: Respond, head: RequestHead | None) -> Fields:
     """Return what an answer carries besides: its own fields, and CORS, so that a page can read it.
 
     The answer to a preflight has all of CORS among its own.

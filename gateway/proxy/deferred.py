@@ -57,7 +57,7 @@ class Deferred:
         self._pending: list[bytes] = []  # of the body, until then
         self._ended = False  # the body has come to its end
         self._gone = False
-        self._task: asyncio.Task[Call | Respond] | None = None
+        self._task: asyncio.Task[None] | None = None
 
     @property
     def answered(self) -> bool:
@@ -68,8 +68,8 @@ class Deferred:
         """Begin to find out; what has come of the body is held, and no more is read."""
         if self._head.fields.has_body:
             self._client.pause_reading()
-        self._task = asyncio.get_running_loop().create_task(self._finding)
-        self._task.add_done_callback(self._on_found)
+        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._task.add_done_callback(_tell_of_failure)
 
     def on_body(self, data: bytes) -> None:
         """Hold more of the body."""
@@ -89,15 +89,18 @@ class Deferred:
     def resume_answer(self) -> None:
         """Nothing to do."""
 
-    def _on_found(self, task: asyncio.Task[Call | Respond]) -> None:
-        if task.cancelled():  # the loop ends
-            return
-        failure = task.exception()
-        if failure is not None:
-            log.error("a request could not be decided; refusing it", exc_info=failure)
-        if self._gone:
-            return
-        found = Respond(Reason.INTERNAL_ERROR) if failure is not None else task.result()
+    async def _run(self) -> None:
+        found: Call | Respond = Respond(Reason.INTERNAL_ERROR)
+        try:
+            found = await self._finding
+        except asyncio.CancelledError:  # the loop ends
+            self._gone = True
+            raise
+        finally:  # whatever it raises, the client is answered; and at once, since what was found
+            if not self._gone:  # counts as over while the client is not handed to it
+                self._go_on(found)
+
+    def _go_on(self, found: Call | Respond) -> None:
         if isinstance(found, Respond):
             reason = found.reason or Reason.INTERNAL_ERROR
             self._client.refuse(reason, found.detail, fields=found.fields)
@@ -111,3 +114,9 @@ class Deferred:
             found.on_body(data)
         if self._ended:
             found.on_body_end()
+
+
+def _tell_of_failure(task: asyncio.Task[None]) -> None:
+    failure = None if task.cancelled() else task.exception()
+    if failure is not None:
+        log.error("a request could not be decided; refusing it", exc_info=failure)

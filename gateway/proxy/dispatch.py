@@ -2,9 +2,9 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from gateway.errors import Reason
 from gateway.http1.chunked import ChunkedDecoder
@@ -13,14 +13,16 @@ from gateway.observe.access import Record
 from gateway.policy.checked import Refused, UncheckedError
 from gateway.policy.decide import decide
 from gateway.policy.forwarding import client_of
-from gateway.policy.model import Decision, Forward, Request, Respond, Serve, Snapshot
-from gateway.policy.rate_limits import RateLimit
+from gateway.policy.model import Decision, Forward, Request, Respond, Route, Serve, Snapshot
+from gateway.policy.rate_limits import LOCAL, RateLimit
 from gateway.policy.revoked import Revocations
 from gateway.proxy.body import BodyReader, LengthReader
 from gateway.proxy.bridge import MAX_BODY_BYTES, ControlCall
 from gateway.proxy.deferred import Deferred
 from gateway.proxy.exchange import Exchange
+from gateway.proxy.pool import Pool
 from gateway.proxy.roles import Call, Client
+from gateway.proxy.shared_limits import SharedLimiter
 from gateway.proxy.worker import Worker
 
 # A revocation that comes between a look-up and the decision has the credential looked up once more.
@@ -66,14 +68,10 @@ def dispatch(
     if record is not None:
         record.decision = decision
     if isinstance(decision, Forward):
-        limit = decision.route.rate_limit
-        if limit is not None and (wait_s := _take(worker, snapshot, request, decision, limit)):
-            retry_after = (b"Retry-After", b"%d" % math.ceil(wait_s))
-            return Respond(Reason.RATE_LIMITED, route=decision.route, fields=(retry_after,))
+        if decision.route.rate_limit is not None:
+            return _dispatch_limited(client, worker, snapshot, request, decision, record)
         pool = worker.pool_for(decision.route.upstream)
-        if pool is None:
-            return Respond(Reason.NO_HEALTHY_ENDPOINT, route=decision.route)
-        return Exchange(client, request.head, decision, pool, record)
+        return _exchange(client, worker, request.head, decision, pool, record)
     if isinstance(decision, Serve):
         return _serve(client, worker, request, decision, record)
     if decision.unchecked is not None and look_ups:
@@ -83,6 +81,22 @@ def dispatch(
     if decision.issuer:
         worker.on_keys_wanted(decision.issuer)
     return decision
+
+
+def _exchange(
+    client: Client,
+    worker: Worker,
+    head: RequestHead,
+    forward: Forward,
+    pool: Pool | None,
+    record: Record | None,
+) -> Exchange | Respond:
+    if pool is None:
+        return Respond(Reason.NO_HEALTHY_ENDPOINT, route=forward.route)
+    exchange = Exchange(client, head, forward, pool, record)
+    if forward.route.ends_with_token and forward.token is not None:
+        worker.token_watch.watch(exchange)
+    return exchange
 
 
 def _serve(
@@ -110,12 +124,61 @@ async def _look_up(
     return again()
 
 
-def _take(
-    worker: Worker, snapshot: Snapshot, request: Request, forward: Forward, limit: RateLimit
-) -> float:
-    """Count a request that would be forwarded; return 0, or for how long it may not be."""
+def _dispatch_limited(
+    client: Client,
+    worker: Worker,
+    snapshot: Snapshot,
+    request: Request,
+    forward: Forward,
+    record: Record | None,
+) -> Call | Respond:
+    """Count a request that would be forwarded, and forward it where it is not one too many."""
+    route = forward.route
+    # Those of now: a reload that comes while it waits is for later requests.
+    endpoints = worker.endpoints_of(route.upstream)
+
+    def go_on() -> Call | Respond:
+        pool = endpoints.choose() if endpoints.only is None else endpoints.only
+        return _exchange(client, worker, request.head, forward, pool, record)
+
+    limit = route.rate_limit
+    if limit is None:
+        return go_on()
     key = limit.key_for(client_of(snapshot, request), forward.token)
-    return worker.rate_limiter.take(forward.route.name, limit, key, worker.sweeper.now_s)
+    if worker.shared_limits is None:
+        return _take(worker, route, limit, key) or go_on()
+    finding = _take_shared(worker, worker.shared_limits, route, limit, key)
+    return Deferred(client, request.head, route, _then(finding, go_on))
+
+
+def _take(worker: Worker, route: Route, limit: RateLimit, key: bytes) -> Respond | None:
+    """Count it in this worker; return the refusal where there are too many."""
+    return _refusal(route, worker.rate_limiter.take(route.name, limit, key, worker.sweeper.now_s))
+
+
+async def _take_shared(
+    worker: Worker, shared: SharedLimiter, route: Route, limit: RateLimit, key: bytes
+) -> Respond | None:
+    """Count it where all count; where they cannot be asked count it here, or refuse it."""
+    wait_s = await shared.take(route.name, limit, key)
+    if wait_s is not None:
+        return _refusal(route, wait_s)
+    if limit.on_redis_failure == LOCAL:
+        return _take(worker, route, limit, key)
+    return Respond(Reason.RATE_LIMIT_UNAVAILABLE, route=route, fields=((b"Retry-After", b"1"),))
+
+
+async def _then(
+    finding: Coroutine[Any, Any, Respond | None], go_on: Callable[[], Call | Respond]
+) -> Call | Respond:
+    return await finding or go_on()
+
+
+def _refusal(route: Route, wait_s: float) -> Respond | None:
+    if not wait_s:
+        return None
+    retry_after = (b"Retry-After", b"%d" % math.ceil(wait_s))
+    return Respond(Reason.RATE_LIMITED, route=route, fields=(retry_after,))
 
 
 def body_reader(head: RequestHead, call: Call) -> BodyReader | None:

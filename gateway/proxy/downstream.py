@@ -11,27 +11,26 @@ import asyncio
 from collections.abc import Iterable, MutableSet
 from typing import Any, Final, cast
 
-from gateway.errors import REASONS, ProtocolError, Reason
+from gateway.errors import ProtocolError, Reason
 from gateway.http1.request import RequestHead
 from gateway.observe.access import Record
 from gateway.policy.forwarding import make_request
 from gateway.policy.model import Request, Respond, Snapshot
-from gateway.proxy.answers import answer_fields, build_answer, connection_fields, refusal
+from gateway.proxy.answers import Refusal, goes_on
 from gateway.proxy.body import BodyReader
 from gateway.proxy.closing import reset_on_close
 from gateway.proxy.dispatch import body_reader, dispatch
 from gateway.proxy.heads import HeadReader
-from gateway.proxy.roles import Call
-from gateway.proxy.states import CLOSED, EXCHANGE, HEAD, IDLE, LINGER
+from gateway.proxy.intake import TURN_BYTES, Intake
+from gateway.proxy.pace import Pace
+from gateway.proxy.roles import Call, Duplex
+from gateway.proxy.states import CLOSED, EXCHANGE, HEAD, IDLE, LINGER, TUNNEL
 from gateway.proxy.sweeper import NEVER
 from gateway.proxy.worker import Worker
 
 LINGER_S: Final = 2.0  # how long unread bytes are thrown away so that the client sees the answer
 HALF_CLOSED_S: Final = 1.0  # for the answer, once the client has closed its side
-# One client's share of the loop's turn. libuv would read 32 times in a row, up to 8 MiB: pipelined
-# requests that are refused kept all others waiting for 6 s, a body of one-byte chunks for 1 s.
-TURN_BYTES: Final = 64 * 1024  # a read of so many is the last one of the turn
-TURN_REQUESTS: Final = 32  # refused in a row: 2 ms
+TURN_REQUESTS: Final = 32  # refused in a row, before others have their turn: 2 ms
 
 
 class Downstream(asyncio.Protocol):
@@ -43,24 +42,10 @@ class Downstream(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_body",
-        "_call",
-        "_connections",
-        "_half_closed",
-        "_heads",
-        "_held",
-        "_peer",
-        "_reading",
-        "_record",
-        "_request",
-        "_secure",
-        "_state",
-        "_transport",
-        "_worker",
-        "_writable",
-        "deadline_s",
-        "draining",
-    )
+        "_body", "_call", "_connections", "_ending", "_half_closed", "_heads", "_intake", "_pace",
+        "_peer", "_record", "_request", "_secure", "_state", "_transport", "_tunnel", "_worker",
+        "_writable", "deadline_s", "draining",
+    )  # fmt: skip
 
     def __init__(self, worker: Worker, connections: MutableSet[Any]) -> None:
         # for the process's life
@@ -72,10 +57,10 @@ class Downstream(asyncio.Protocol):
         self._secure = False
         self._state = IDLE
         self._heads = HeadReader()
-        self._held = b""  # bytes behind the current request
-        self._reading = True
+        self._intake: Intake
         self._writable = True
-        self.draining = False
+        self.draining = worker.draining  # the next answer says that the connection ends
+        self._ending = False  # and so does this one, though it may not say so
         self._half_closed = False
         self.deadline_s = NEVER
         # for one request
@@ -83,24 +68,23 @@ class Downstream(asyncio.Protocol):
         self._record: Record | None = None  # where requests are told of
         self._body: BodyReader | None = None  # while more of the body has to come
         self._call: Call | None = None
+        self._tunnel: Duplex | None = None  # what the call has become
 
     # --- asyncio.Protocol ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin the connection's life; the first head is due at once."""
         self._transport = cast("asyncio.Transport", transport)
-        limits = self._worker.snapshot.limits
-        if len(self._connections) >= limits.connections:
+        peer = self._worker.admission.admit(self._transport, len(self._connections), self._worker)
+        if peer is None:
             self._state = CLOSED
-            self._transport.abort()
             return
+        self._peer = peer
         self._connections.add(self)
-        self._transport.set_write_buffer_limits(high=limits.buffer_bytes)
-        peer = transport.get_extra_info("peername")
-        self._peer = peer[0] if isinstance(peer, tuple) else ""
+        self._intake = Intake(self._transport, self._worker.snapshot.limits.buffer_bytes)
         self._secure = transport.get_extra_info("sslcontext") is not None
         self._worker.sweeper.watch(self)
-        self.deadline_s = self._worker.sweeper.now_s + limits.head_timeout_s
+        self.deadline_s = self._worker.sweeper.now_s + self._worker.snapshot.limits.head_timeout_s
 
     def data_received(self, data: bytes) -> None:
         """Take in bytes: of a body, of the next head, or to be held until it is their turn."""
@@ -110,16 +94,21 @@ class Downstream(asyncio.Protocol):
             else:
                 self._hold(data)
         elif self._state is IDLE or self._state is HEAD:
-            if self._held or not self._writable:
+            if self._intake.held or not self._writable:
                 self._hold(data)
             else:
                 self._on_head_bytes(data)
+        elif self._tunnel is not None:
+            self._tunnel.on_body(data)
         if len(data) >= TURN_BYTES:
-            self._give_way()
+            self._intake.give_way()
 
     def eof_received(self) -> bool:
         """Let what was asked before be answered shortly after the client has closed its side."""
-        if self._secure or self._body is not None or not (self._state is EXCHANGE or self._held):
+        if self._tunnel is not None:
+            return self._tunnel.on_client_eof() and not self._secure
+        awaited = self._state is EXCHANGE or self._intake.held
+        if self._secure or self._body is not None or not awaited:
             return False  # asyncio's transports for TLS close both sides with one
         self._half_closed = True
         self._arm()
@@ -130,10 +119,10 @@ class Downstream(asyncio.Protocol):
         self._state = CLOSED
         self.deadline_s = NEVER
         self._worker.sweeper.forget(self)
+        self._worker.admission.leave(self._peer)
         self._connections.discard(self)
         self._end_record(aborted=True)
-        call, self._call = self._call, None
-        self._body = None
+        call, self._call, self._body = self._call, None, None
         if call is not None:
             call.on_client_lost()
 
@@ -157,9 +146,11 @@ class Downstream(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """Drain: answer what is begun, take nothing new."""
-        self.draining = True
+        self.draining = self._ending = True
         if self._state is IDLE:
             self._close()
+        elif self._tunnel is not None:
+            self._tunnel.on_drain()
 
     def on_deadline(self) -> None:
         """Give up what was awaited: a head, a body, a reader, or the end of lingering."""
@@ -203,17 +194,43 @@ class Downstream(asyncio.Protocol):
             self._end_record()
         if self._state is CLOSED:
             return
-        if self._body is not None or not keep_alive or self.draining:
+        if self._body is not None or not keep_alive or self._ending:
             self._close()
             return
         was_waiting = self._state is EXCHANGE
         self._state = IDLE
         self._request = None
         self._arm()
-        if not self._reading:
+        if not self._intake.reading:
             self.resume_reading()
-        if was_waiting and self._writable and (self._held or self._half_closed):
+        if was_waiting and self._writable and (self._intake.held or self._half_closed):
             self._take_held()
+
+    def is_served_by(self, call: Call) -> bool:
+        """Whether *call* still answers."""
+        return self._call is call
+
+    def switch(self, tunnel: Duplex, head: bytes) -> bytes:
+        """Answer with *head*, give *tunnel* all bytes from now on, and return those held."""
+        self._state = TUNNEL
+        self._call = self._tunnel = tunnel
+        self._worker.tunnels.add(tunnel)
+        self._worker.token_watch.watch(tunnel)
+        self._arm()
+        self.write(head)
+        self.resume_reading()
+        return self._intake.take()
+
+    def end(self) -> None:
+        """The tunnel is over: what is written still goes out, what comes is thrown away."""
+        self._call = self._tunnel = None
+        if self._state is not TUNNEL:
+            return
+        self._end_record()
+        if self._secure:  # TLS has an end of its own, and the client waits for ours
+            self._close()
+        else:
+            self._linger()
 
     def abort(self, *, reset: bool = False) -> None:
         """Cut the connection."""
@@ -228,29 +245,15 @@ class Downstream(asyncio.Protocol):
 
     def pause_reading(self) -> None:
         """Take no more of the body for now; the client is not to blame for the delay."""
-        if self._reading and not self._transport.is_closing():
-            self._reading = False
-            self._transport.pause_reading()
+        if self._intake.pause():
             self._arm()
 
     def resume_reading(self) -> None:
         """Take on."""
-        if not self._reading and not self._transport.is_closing():
-            self._reading = True
-            self._transport.resume_reading()
+        if self._intake.resume():
             self._arm()
 
-    def _give_way(self) -> None:
-        """Read on when the other connections have had their turn."""
-        if self._transport.is_reading():
-            self._transport.pause_reading()
-            asyncio.get_running_loop().call_soon(self._read_on)
-
-    def _read_on(self) -> None:
-        """Read, unless someone else has paused it meanwhile."""
-        transport = self._transport
-        if self._reading and not transport.is_reading() and not transport.is_closing():
-            transport.resume_reading()
+    # --- heads ---
 
     def _on_head_bytes(self, data: bytes) -> None:
         """Begin one request after the other, until one has to be waited for."""
@@ -302,6 +305,8 @@ class Downstream(asyncio.Protocol):
             self._answer_refusal(call, unread=head.fields.has_body)
             return data
         self._body = body_reader(head, call)
+        if self._body is not None:
+            self._pace = Pace()  # there is one while there is a body
         self._state = EXCHANGE
         self._call = call
         self._arm()
@@ -312,21 +317,24 @@ class Downstream(asyncio.Protocol):
         return b""
 
     def _hold(self, data: bytes) -> None:
-        self._held += data
-        if len(self._held) >= self._worker.snapshot.limits.buffer_bytes:
+        if self._intake.hold(data):
             self.pause_reading()
 
     def _take_held(self) -> None:
-        data, self._held = self._held, b""
+        data = self._intake.take()
         if data:
             self._on_head_bytes(data)
-        if self._half_closed and not self._held and (self._state is IDLE or self._state is HEAD):
+        waits = self._state is IDLE or self._state is HEAD
+        if self._half_closed and waits and not self._intake.held:
             self._close()  # the rest of a head can no longer come
+
+    # --- bodies ---
 
     def _on_body_bytes(self, data: bytes) -> None:
         body, call = self._body, self._call
         if body is None or call is None:
             return
+        self._pace.add(len(data), self._worker.sweeper.now_s)
         try:
             piece = body.feed(data)
         except ProtocolError as error:
@@ -356,6 +364,8 @@ class Downstream(asyncio.Protocol):
             route = call.route if call is not None else None
             self._answer_refusal(Respond(error.reason, error.detail, route=route), unread=True)
 
+    # --- answers of our own ---
+
     def _refuse_head(self, error: ProtocolError, data: bytes = b"") -> None:
         heads, self._heads = self._heads, HeadReader()
         self._request = None
@@ -368,21 +378,12 @@ class Downstream(asyncio.Protocol):
         """Write a whole answer and end the request; *unread*: more of it may still come."""
         request = self._request
         head = request.head if request is not None else None
-        keep_alive = (
-            head is not None
-            and head.keep_alive
-            and not unread
-            and not self.draining
-            and not (respond.reason and REASONS[respond.reason].closes)
-        )
+        keep_alive = not unread and not self.draining and goes_on(head, respond)
         request_id = request.request_id if request else self._worker.new_request_id()
-        fields, body = refusal(respond, request_id)
-        fields += answer_fields(respond, head)
-        fields = [*self._worker.date(), *fields, *connection_fields(head, keep_alive=keep_alive)]
-        head_method |= head is not None and head.method == b"HEAD"
+        answer = Refusal(respond, request_id, head, head_method=head_method)
         if self._record is not None:
-            self._record.on_refusal(respond, request_id, 0 if head_method else len(body))
-        self.write(build_answer(respond.status, fields, body, head_method=head_method))
+            self._record.on_refusal(respond, request_id, answer.sent_bytes)
+        self.write(answer.encode(self._worker.date(), keep_alive=keep_alive))
         if keep_alive:
             self.finish(keep_alive=True)
         elif self._secure and not unread:
@@ -401,7 +402,7 @@ class Downstream(asyncio.Protocol):
 
     def _close(self) -> None:
         """Close once everything is written."""
-        if self._body is not None or self._held:
+        if self._body is not None or self._intake.held:
             self._linger()
         else:
             self._state = CLOSED
@@ -421,7 +422,7 @@ class Downstream(asyncio.Protocol):
             return
         self._state = LINGER
         self._body = None
-        self._held = b""
+        self._intake.take()
         self.resume_reading()
         self._arm()
         if self._transport.can_write_eof():
@@ -441,8 +442,8 @@ class Downstream(asyncio.Protocol):
             timeout_s = limits.write_timeout_s if unsent else LINGER_S
         elif self._half_closed:
             timeout_s = HALF_CLOSED_S
-        elif self._body is not None and self._reading:
-            timeout_s = limits.body_timeout_s
+        elif self._body is not None and self._intake.reading:
+            timeout_s = self._pace.patience_s(self._worker.sweeper.now_s, limits)
         else:
-            timeout_s = NEVER  # the service has deadlines of its own
+            timeout_s = NEVER  # services and tunnels have deadlines of their own
         self.deadline_s = self._worker.sweeper.now_s + timeout_s

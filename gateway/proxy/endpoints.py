@@ -12,6 +12,7 @@ from typing import Final
 from gateway.errors import Reason, UpstreamError
 from gateway.policy.model import Limits, Upstream
 from gateway.proxy.balance import RetryBudget, choose
+from gateway.proxy.client_tls import ClientTls
 from gateway.proxy.pool import Pool
 from gateway.proxy.standing import FAILED_STATUSES
 from gateway.proxy.sweeper import Sweeper
@@ -29,7 +30,7 @@ class Endpoints:
         draw: Returns a number below its argument, each as likely as any other.
     """
 
-    __slots__ = ("_budget", "_draw", "_sweeper", "limits", "only", "pools", "upstream")
+    __slots__ = ("_budget", "_draw", "_sweeper", "limits", "only", "pools", "tls", "upstream")
 
     def __init__(
         self,
@@ -43,7 +44,10 @@ class Endpoints:
         self._sweeper = sweeper
         self._draw = draw
         self._budget = RetryBudget()
-        self.pools = tuple(Pool(upstream, each, limits, sweeper) for each in upstream.endpoints)
+        self.tls = tls = ClientTls(upstream)
+        self.pools = tuple(
+            Pool(upstream, each, limits, sweeper, tls) for each in upstream.endpoints
+        )
         self.only: Pool | None = None
         if len(self.pools) == 1 and upstream.health is None:
             self.only = self.pools[0]

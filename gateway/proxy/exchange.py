@@ -7,14 +7,17 @@ client's connection, so that a cut body is visibly cut.
 
 from gateway.errors import Reason, UpstreamError
 from gateway.http1.chunked import LAST_CHUNK, encode_chunk
+from gateway.http1.handshake import UPGRADE_LINES, has_switched
 from gateway.http1.request import RequestHead
 from gateway.http1.response import ResponseHead
 from gateway.observe.access import Record
 from gateway.policy.answer_edits import edit_answer
 from gateway.policy.model import Forward, Route
+from gateway.policy.tokens import VerifiedToken
 from gateway.proxy.answers import CONTINUE
 from gateway.proxy.pool import Group, Pool
 from gateway.proxy.roles import Client
+from gateway.proxy.tunnel import Tunnel
 from gateway.proxy.upstream import UpstreamConnection
 
 # > a proxy MUST NOT automatically retry non-idempotent requests   -- RFC 9110 section 9.2.2; PUT
@@ -164,6 +167,18 @@ class Exchange:
         if self._head.minor == 1:
             self._client.write(self._passed_head(response) + b"\r\n")
 
+    def on_switch(self, response: ResponseHead) -> Tunnel | None:
+        """Hand over to a tunnel, where the service has proven that it opens one."""
+        accept, connection = self._forward.accept, self._connection
+        if accept is None or connection is None or not has_switched(response, accept):
+            return None
+        if self._pool.group is not None:
+            self._pool.group.on_answer(self._pool, response.status)
+        self._connection = None
+        self.answered = True
+        head = self._passed_head(response) + UPGRADE_LINES + b"\r\n"
+        return Tunnel(self._client, connection, self._forward, head, self._record)
+
     def on_response(self, response: ResponseHead, piece: bytes, *, done: bool) -> None:
         """Send the answer's head, and what came of its body with it, in one write."""
         self.answered = True
@@ -219,6 +234,29 @@ class Exchange:
     def resume_request(self) -> None:
         """Take on."""
         self._client.resume_reading()
+
+    # --- from the watch over tokens ---
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it answers no more."""
+        return not self._client.is_served_by(self)
+
+    @property
+    def token(self) -> VerifiedToken | None:
+        """What the request was let in by."""
+        return self._forward.token
+
+    def on_token_ended(self, reason: Reason) -> None:
+        """Cut the answer visibly, or refuse where nothing of it has gone out yet."""
+        self.on_client_lost()
+        self._connection = None
+        if self.answered:
+            if self._record is not None:
+                self._record.reason = reason
+            self._client.abort(reset=self._ends_by_close)
+        else:
+            self._client.refuse(reason)
 
     # --- how ---
 

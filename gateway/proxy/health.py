@@ -14,6 +14,7 @@ from typing import Final
 import httpx
 
 from gateway.policy.model import HealthCheck, Upstream
+from gateway.proxy.client_tls import tls_fault
 from gateway.proxy.pool import Pool
 
 log: Final = logging.getLogger(__name__)
@@ -22,14 +23,20 @@ _JITTER_STEPS: Final = 1000
 _USER_AGENT: Final = "gateway-health-check"
 
 
-def make_client() -> httpx.AsyncClient:
-    """Return what asks; each check makes a connection of its own, as new requests would."""
+def make_client(context: ssl.SSLContext | None = None, socket: str = "") -> httpx.AsyncClient:
+    """Return what asks; each check makes a connection of its own, as new requests would.
+
+    Args:
+        context: What TLS is spoken with. Without it a connection verifies by no CA, and so fails.
+        socket: The path of the Unix socket to ask at, whatever host the URL names.
+    """
+    limits = httpx.Limits(max_keepalive_connections=0)
+    context = context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # httpx's default reads all CAs
     return httpx.AsyncClient(
         trust_env=False,
         follow_redirects=False,
         headers={"Connection": "close", "User-Agent": _USER_AGENT},
-        limits=httpx.Limits(max_keepalive_connections=0),
-        verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),  # not used; the default reads all CAs
+        transport=httpx.AsyncHTTPTransport(verify=context, limits=limits, uds=socket or None),
     )
 
 
@@ -58,20 +65,39 @@ async def watch_endpoint(client: httpx.AsyncClient, pool: Pool, check: HealthChe
 
 
 async def find_fault(client: httpx.AsyncClient, pool: Pool, check: HealthCheck) -> str:
-    """Ask once; return what is wrong, or nothing at all."""
-    url = f"http://{pool.endpoint}{check.path}"
+    """Ask once; return what is wrong, or nothing at all.
+
+    *client* asks endpoints that speak plain HTTP; others have one of their own, whose certificates
+    are those of now.
+    """
+    endpoint = pool.endpoint
     try:
-        async with (
-            asyncio.timeout(check.timeout_s),  # of all of it; httpx counts every read for itself
-            client.stream("GET", url, headers=_host(pool.upstream), timeout=None) as response,
-        ):
-            status = response.status_code
+        async with asyncio.timeout(check.timeout_s):  # of all of it; httpx counts each read
+            if not endpoint.secure and not endpoint.socket:
+                status = await _ask(client, pool, check)
+            else:
+                context = pool.tls.context if endpoint.secure else None
+                async with make_client(context, endpoint.socket) as own:
+                    status = await _ask(own, pool, check)
     except TimeoutError:
         return "no answer in time"
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        return type(error).__name__  # its text may quote what the service sent
+        return tls_fault(error) or type(error).__name__  # its text may quote what the service sent
     good = httpx.codes.OK <= status < httpx.codes.BAD_REQUEST
     return "" if good else f"it answers {status}"
+
+
+async def _ask(client: httpx.AsyncClient, pool: Pool, check: HealthCheck) -> int:
+    endpoint, server_name = pool.endpoint, pool.upstream.tls.server_name
+    base = "http://localhost" if endpoint.socket else endpoint.url("")
+    async with client.stream(
+        "GET",
+        base + check.path,
+        headers=_host(pool.upstream),
+        timeout=None,
+        extensions={"sni_hostname": server_name} if server_name else {},
+    ) as response:
+        return response.status_code
 
 
 def _host(upstream: Upstream) -> dict[str, str]:

@@ -20,6 +20,8 @@ _TIMEOUT_S: Final = 10.0  # resolv.conf: two tries of five seconds
 
 def has_name(pool: Pool) -> bool:
     """Whether an endpoint is named by something that must be resolved."""
+    if pool.endpoint.socket:
+        return False
     try:
         ipaddress.ip_address(pool.endpoint.host)
     except ValueError:

@@ -5,6 +5,7 @@ that had any doubt about it is closed and never seen here again.
 """
 
 import asyncio
+import ssl
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,6 +13,7 @@ from typing import Final, Protocol
 
 from gateway.errors import Reason, UpstreamError
 from gateway.policy.model import Endpoint, Limits, Upstream
+from gateway.proxy.client_tls import ClientTls
 from gateway.proxy.standing import Standing
 from gateway.proxy.sweeper import NEVER, Sweeper
 from gateway.proxy.upstream import UpstreamConnection
@@ -61,10 +63,16 @@ class Pool:
     """Connections to one endpoint of an upstream, at most ``max_connections`` of them."""
 
     def __init__(
-        self, upstream: Upstream, endpoint: Endpoint, limits: Limits, sweeper: Sweeper
+        self,
+        upstream: Upstream,
+        endpoint: Endpoint,
+        limits: Limits,
+        sweeper: Sweeper,
+        tls: ClientTls | None = None,
     ) -> None:
         self.upstream = upstream
         self.endpoint = endpoint
+        self.tls = tls or ClientTls(upstream)
         self.group: Group | None = None  # None: the endpoint stands alone, and there is no choice
         self.standing = Standing()
         self.weight = endpoint.weight
@@ -153,6 +161,10 @@ class Pool:
         self._connect_for_waiters()
         self._forget_when_done()
 
+    def on_tls_failure(self, error: ssl.SSLError) -> None:
+        """Say why in the log: clients are told no more than that the service is unreachable."""
+        self.tls.tell(self.endpoint, error, self.sweeper.now_s)
+
     def on_deadline(self) -> None:
         """Refuse those that have waited long enough."""
         due_s = self.sweeper.due_s
@@ -229,9 +241,20 @@ class Pool:
         return await self._connect_to(last)
 
     async def _connect_to(self, host: str) -> UpstreamConnection:
-        _, connection = await asyncio.get_running_loop().create_connection(
-            lambda: UpstreamConnection(self), host, self.endpoint.port
-        )
+        loop, endpoint = asyncio.get_running_loop(), self.endpoint
+        if endpoint.socket:
+            _, connection = await loop.create_unix_connection(
+                lambda: UpstreamConnection(self), endpoint.socket
+            )
+            return connection
+        options = self.tls.options_for(endpoint)
+        try:
+            _, connection = await loop.create_connection(
+                lambda: UpstreamConnection(self), host, endpoint.port, **options
+            )
+        except ssl.SSLError as error:
+            self.on_tls_failure(error)
+            raise
         return connection
 
     def _on_connected(self, connection: UpstreamConnection) -> None:
@@ -267,3 +290,7 @@ class _Leaving:
     def on_connection_lost(self, connection: UpstreamConnection) -> None:
         """Count it out where it was counted in."""
         self._pool.on_connection_lost(connection)
+
+    def on_tls_failure(self, error: ssl.SSLError) -> None:
+        """Tell of it there too."""
+        self._pool.on_tls_failure(error)

@@ -5,7 +5,8 @@
     Downstream (Client) ◄──── Exchange or ControlCall (Call)
                               Exchange (Relay) ◄──── UpstreamConnection
 
-An arrow is who calls whom with bytes of an answer; requests go the other way.
+An arrow is who calls whom with bytes of an answer; requests go the other way. Where a handshake
+succeeds a ``Tunnel`` takes the exchange's place on both sides.
 """
 
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from typing import Protocol
 from gateway.errors import Reason, UpstreamError
 from gateway.http1.response import ResponseHead
 from gateway.policy.model import Route
+from gateway.proxy.token_watch import LetIn
 
 
 class Client(Protocol):
@@ -49,6 +51,18 @@ class Client(Protocol):
         Args:
             reset: By a reset, where the end of the connection would be the answer's proper end.
         """
+        ...
+
+    def is_served_by(self, call: "Call") -> bool:
+        """Whether *call* still answers."""
+        ...
+
+    def switch(self, tunnel: "Duplex", head: bytes) -> bytes:
+        """Answer with *head*, give *tunnel* all bytes from now on, and return those held."""
+        ...
+
+    def end(self) -> None:
+        """The tunnel is over: what is written still goes out, what comes is thrown away."""
         ...
 
     def pause_reading(self) -> None:
@@ -103,6 +117,18 @@ class Call(Protocol):
         ...
 
 
+class Duplex(Call, LetIn, Protocol):
+    """What a client speaks with through a tunnel."""
+
+    def on_client_eof(self) -> bool:
+        """Take in that the client sends no more; whether it still hears."""
+        ...
+
+    def on_drain(self) -> None:
+        """End soon: this process is about to."""
+        ...
+
+
 class Relay(Protocol):
     """Who made the request and takes the answer, piece by piece."""
 
@@ -110,6 +136,10 @@ class Relay(Protocol):
 
     def on_interim(self, response: ResponseHead) -> None:
         """Take an informational response."""
+        ...
+
+    def on_switch(self, response: ResponseHead) -> "TunnelRelay | None":
+        """Take a 101; return who takes the bytes behind it, or None where nobody asked for it."""
         ...
 
     def on_response(self, response: ResponseHead, piece: bytes, *, done: bool) -> None:
@@ -130,4 +160,16 @@ class Relay(Protocol):
 
     def resume_request(self) -> None:
         """Send on."""
+        ...
+
+
+class TunnelRelay(Relay, Protocol):
+    """What a service speaks with through a tunnel."""
+
+    def start(self) -> None:
+        """Let the client know: the connection is handed over."""
+        ...
+
+    def on_upstream_eof(self) -> None:
+        """Take in that the service sends no more, and has closed its side."""
         ...

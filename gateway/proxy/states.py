@@ -10,6 +10,7 @@ class State(Enum):
     IDLE = auto()  # between requests
     HEAD = auto()  # a head has begun
     EXCHANGE = auto()  # a request is being answered
+    TUNNEL = auto()  # no HTTP any more
     LINGER = auto()  # answered, closed on our side; what comes is thrown away
     CLOSED = auto()
 
@@ -18,5 +19,6 @@ class State(Enum):
 IDLE: Final = State.IDLE
 HEAD: Final = State.HEAD
 EXCHANGE: Final = State.EXCHANGE
+TUNNEL: Final = State.TUNNEL
 LINGER: Final = State.LINGER
 CLOSED: Final = State.CLOSED

@@ -6,6 +6,7 @@ would be the answer to the next client's request (response-queue poisoning, CVE-
 """
 
 import asyncio
+import ssl
 from typing import Final, Protocol, cast
 
 from gateway.errors import ProtocolError, Reason, UpstreamError
@@ -14,7 +15,7 @@ from gateway.http1.response import ResponseHead
 from gateway.policy.model import Limits, Upstream
 from gateway.proxy.body import BodyReader, LengthReader, UntilCloseReader
 from gateway.proxy.heads import ResponseHeadReader
-from gateway.proxy.roles import Relay
+from gateway.proxy.roles import Relay, TunnelRelay
 from gateway.proxy.sweeper import NEVER, Sweeper
 
 MAX_INTERIM_RESPONSES: Final = 16  # 1xx before the final response; hints come in ones and twos
@@ -38,6 +39,10 @@ class Owner(Protocol):
         """Count a connection out."""
         ...
 
+    def on_tls_failure(self, error: ssl.SSLError) -> None:
+        """Say in the log why the service ended it."""
+        ...
+
 
 class UpstreamConnection(asyncio.Protocol):
     """A connection to one endpoint, used for one exchange at a time."""
@@ -52,6 +57,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_relay",
         "_response",
         "_response_timeout_s",
+        "_tunnel",
         "_unanswered",
         "deadline_s",
         "transport",
@@ -62,6 +68,7 @@ class UpstreamConnection(asyncio.Protocol):
         # for the connection's life
         self._pool = pool
         self._response_timeout_s = pool.upstream.response_timeout_s
+        self._tunnel: TunnelRelay | None = None  # set: it is no HTTP any more
         self.transport: asyncio.Transport
         self.deadline_s = NEVER
         self.used = False  # for an exchange before: it may have been closed unnoticed
@@ -108,8 +115,8 @@ class UpstreamConnection(asyncio.Protocol):
     def await_answer(self) -> None:
         """Set the deadline anew: something has happened, and this is owed by the service next."""
         relay = self._relay
-        if relay is None or not self.transport.is_reading():
-            timeout_s = NEVER  # it is not the service that keeps us waiting
+        if relay is None or self._tunnel is not None or not self.transport.is_reading():
+            timeout_s = NEVER  # it is not the service that keeps us waiting; or it need not answer
         elif self._response is not None:
             timeout_s = self._pool.upstream.idle_timeout_s
         elif relay.request_done or self._blocked:
@@ -138,6 +145,26 @@ class UpstreamConnection(asyncio.Protocol):
     def close(self) -> None:
         """Close a connection that nobody uses."""
         self.transport.close()
+
+    def end(self) -> None:
+        """Say that nothing more will be sent; the relay goes on hearing."""
+        transport = self.transport
+        if transport.is_closing():
+            return
+        if not transport.is_reading():
+            transport.resume_reading()
+        if transport.can_write_eof():
+            transport.write_eof()
+
+    @property
+    def sweeper(self) -> Sweeper:
+        """Who watches it."""
+        return self._pool.sweeper
+
+    @property
+    def limits(self) -> Limits:
+        """What it may cost."""
+        return self._pool.limits
 
     @property
     def peer_address(self) -> str:
@@ -173,13 +200,25 @@ class UpstreamConnection(asyncio.Protocol):
             self._fail(UpstreamError(Reason.UPSTREAM_PROTOCOL))
 
     def eof_received(self) -> None:
-        """Complete a body that ends like this; ``connection_lost`` judges everything else."""
+        """Complete a body that ends like this; ``connection_lost`` judges everything else.
+
+        Both sides are closed then, in a tunnel as well: a service that has ended its side of a
+        websocket has sent its close frame, and there is nothing left to say to it.
+
+        Over TLS uvloop calls this for the goodbye of TLS alone: a stream that ends without one may
+        have been cut by anyone on the way.
+        """
+        if self._tunnel is not None:
+            self._tunnel.on_upstream_eof()
+            return
         if isinstance(self._body, UntilCloseReader):
             self._body.done = True
             self._on_body_bytes(b"")
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's signature)
+    def connection_lost(self, exc: Exception | None) -> None:
         """End the connection's life; an exchange that it was in has failed."""
+        if isinstance(exc, ssl.SSLError):  # TLS 1.3: refused for want of a certificate, say
+            self._pool.on_tls_failure(exc)
         self._pool.sweeper.forget(self)
         self.deadline_s = NEVER
         self._fail(
@@ -217,6 +256,9 @@ class UpstreamConnection(asyncio.Protocol):
         response, data = self._heads.feed(data)
         while response is not None and response.status < _FINAL:
             self._on_interim(response)
+            if self._tunnel is not None:
+                self._begin_tunnel(self._tunnel, response, data)
+                return
             response, data = self._heads.feed(data)
         if response is None:
             return
@@ -235,10 +277,25 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _on_interim(self, response: ResponseHead) -> None:
         self._interim_count += 1
-        if response.status == _SWITCHING_PROTOCOLS or self._interim_count > MAX_INTERIM_RESPONSES:
+        if self._interim_count > MAX_INTERIM_RESPONSES:
             raise UpstreamError(Reason.UPSTREAM_PROTOCOL)
-        if response.status in _RELAYED_INTERIM and self._relay is not None:
+        if response.status == _SWITCHING_PROTOCOLS:
+            self._switch(response)
+        elif response.status in _RELAYED_INTERIM and self._relay is not None:
             self._relay.on_interim(response)
+
+    def _switch(self, response: ResponseHead) -> None:
+        tunnel = None if self._relay is None else self._relay.on_switch(response)
+        if tunnel is None:
+            raise UpstreamError(Reason.UPSTREAM_PROTOCOL)
+        self._relay = self._tunnel = tunnel
+
+    def _begin_tunnel(self, tunnel: TunnelRelay, response: ResponseHead, data: bytes) -> None:
+        self._body, self._response = UntilCloseReader(), response
+        self.await_answer()
+        tunnel.start()
+        if data:
+            self._on_body_bytes(data)
 
     def _reader_for(self, response: ResponseHead) -> BodyReader:
         # RFC 9112 section 6.3

@@ -5,18 +5,25 @@ import itertools
 import secrets
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final
+from weakref import WeakSet
 
 from starlette.types import ASGIApp
 
+from gateway.errors import Reason
 from gateway.observe.access import Access
 from gateway.policy.model import Snapshot, Upstream
 from gateway.policy.revoked import Revocations
+from gateway.policy.tokens import VerifiedToken
+from gateway.proxy.admission import Admission, own_room
 from gateway.proxy.answers import Fields
 from gateway.proxy.checks import Checks
 from gateway.proxy.endpoints import Endpoints
 from gateway.proxy.pool import Pool
 from gateway.proxy.rate_limiter import RateLimiter
+from gateway.proxy.roles import Duplex
+from gateway.proxy.shared_limits import SharedLimiter
 from gateway.proxy.sweeper import Sweeper
+from gateway.proxy.token_watch import TokenWatch, find_end
 
 _PREFIX_BYTES: Final = 6
 
@@ -45,16 +52,21 @@ class Worker:
         "_id_numbers",
         "_id_prefix",
         "access",
+        "admission",
         "checks",
         "clock",
         "connections",
         "control",
         "date",
+        "draining",
         "on_keys_wanted",
         "rate_limiter",
         "revocations",
+        "shared_limits",
         "snapshot",
         "sweeper",
+        "token_watch",
+        "tunnels",
         "unattended",
     )
 
@@ -74,9 +86,14 @@ class Worker:
         self.date = date
         self.sweeper = sweeper
         self.revocations = revocations
+        self.draining = False  # this process is about to end
+        self.token_watch = TokenWatch(sweeper, self._find_end)
+        self.tunnels: WeakSet[Duplex] = WeakSet()  # some may be over
         self.unattended: set[asyncio.Task[None]] = set()  # of clients that have gone
         self.on_keys_wanted: Callable[[str], None] = _ignore
         self.rate_limiter = RateLimiter()
+        self.admission = Admission(own_room())
+        self.shared_limits: SharedLimiter | None = None  # set where they are shared
         self.checks = Checks()
         self._endpoints: dict[str, Endpoints] = {}  # by the name of their upstream
         self.access: Access | None = None  # set where requests are told of
@@ -95,6 +112,10 @@ class Worker:
                 self.endpoints_of(known[name])
             else:
                 self._endpoints.pop(name).retire()
+
+    def _find_end(self, token: VerifiedToken) -> Reason | None:
+        """Return why a token that was good counts no more, or None where it still does."""
+        return find_end(token, self.clock(), self.revocations)
 
     def new_request_id(self) -> bytes:
         """Return an id that no other request has; it is not a secret."""
@@ -115,8 +136,11 @@ class Worker:
         """
         limits = self.snapshot.limits
         found = self._endpoints.get(upstream.name)
+        if found is not None and found.upstream is upstream and found.limits == limits:
+            return found
         if found is not None and found.upstream == upstream and found.limits == limits:
             found.upstream = upstream
+            found.tls.look()
             return found
         if found is not None:
             found.retire()

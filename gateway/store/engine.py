@@ -10,19 +10,22 @@ stays behind.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 from sqlalchemy import CursorResult, Executable, Row, Table, inspect, make_url, text
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.dialects import sqlite
 
-from gateway.store import postgres
 from gateway.store import sqlite as sqlite_file
+from gateway.store.async_engine import AsyncConnection, AsyncEngine
 from gateway.store.faults import StoreBusyError, UnfitStoreError, translated
 from gateway.store.sqlite import BEGIN_OPTION
+
+# Loaded where it is used: half of all gateways have SQLite, and need not wait for it to start.
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 
@@ -74,9 +77,11 @@ class Writing(Reading):
         result: CursorResult[Any] = await self._connection.execute(statement)
         return result.rowcount
 
-    def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+    def insert(self, table: Table) -> "sqlite.Insert | postgresql.Insert":
         """Return an INSERT that can say ``ON CONFLICT``, which both databases write alike."""
         if self.is_postgresql:
+            from sqlalchemy.dialects import postgresql  # noqa: PLC0415 (as above)
+
             return postgresql.insert(table)
         return sqlite.insert(table)
 
@@ -155,12 +160,14 @@ class Store:
         async with self.read() as tx:
             await tx.row(text("SELECT 1"))
 
-    async def listen(self, channel: str, on_change: postgres.OnChange) -> None:
+    async def listen(self, channel: str, on_change: Callable[[], None]) -> None:
         """Tell when something is notified on *channel* until cancelled; see ``postgres.listen``.
 
         Returns at once where the database cannot notify.
         """
         if self.can_notify:
+            from gateway.store import postgres  # noqa: PLC0415 (as above)
+
             deadline_s = self._limits.deadline_s
             await postgres.listen(self._url, channel, on_change, deadline_s=deadline_s)
 
@@ -184,11 +191,9 @@ class Store:
         with translated():
             async with (
                 asyncio.timeout(self._limits.deadline_s),
-                self._engine.connect() as connection,
+                self._engine.begin(options) as connection,
             ):
-                configured = await connection.execution_options(**options)
-                async with configured.begin():
-                    yield configured
+                yield connection
 
     @asynccontextmanager
     async def _turn_taken(self) -> AsyncIterator[None]:
@@ -209,6 +214,8 @@ def _make_engine(url: str, limits: StoreLimits, *, is_read_only: bool) -> AsyncE
     deadline_s, connections = limits.deadline_s, limits.connections
     scheme = url.partition("://")[0]
     if scheme in _POSTGRESQL:  # read by asyncpg itself: it can name several hosts
+        from gateway.store import postgres  # noqa: PLC0415 (as above)
+
         return postgres.make_engine(url, deadline_s=deadline_s, connections=connections)
     if scheme == "sqlite":
         parsed = make_url(url)

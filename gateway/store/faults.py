@@ -5,11 +5,11 @@ hold password hashes and names, nor the password of a database's URL.
 """
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-import asyncpg
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -55,14 +55,7 @@ _TAKEN_AWAY: Final = frozenset(("42P01", "42703", "3F000", "42501"))  # table, c
 
 # ``OSError`` is a refused connection, and (as ``TimeoutError``) a deadline of ours or asyncpg's.
 # asyncpg's and sqlite3's own errors come through as they are where there is no connection yet.
-_FAULTS: Final = (
-    DBAPIError,
-    PoolTimeoutError,
-    OSError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    sqlite3.Error,
-)
+_FAULTS: Final = (DBAPIError, PoolTimeoutError, OSError, sqlite3.Error)
 
 
 @contextmanager
@@ -78,8 +71,14 @@ def translated() -> Iterator[None]:
         if getattr(error.orig, "sqlstate", "") in _TAKEN_AWAY:
             raise StoreUnavailableError(_summary(error)) from error
         raise
-    except _FAULTS as error:
+    except _faults() as error:
         raise StoreUnavailableError(_summary(error)) from error
+
+
+def _faults() -> tuple[type[BaseException], ...]:
+    """Return what to translate; asyncpg is loaded only where PostgreSQL is, and can raise."""
+    asyncpg = sys.modules.get("asyncpg")
+    return _FAULTS if asyncpg is None else (*_FAULTS, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 def _summary(error: BaseException) -> str:

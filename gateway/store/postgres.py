@@ -10,11 +10,12 @@ that does not answer; the server's own end the locks of a gateway that was stopp
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import asyncpg
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy import create_engine
 
+from gateway.store.async_engine import AsyncEngine
 from gateway.store.faults import StoreUnavailableError, UnfitStoreError, translated
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -60,12 +61,15 @@ def make_engine(url: str, *, deadline_s: float, connections: int) -> AsyncEngine
     first transaction works, not the one after the pool's last dead connection.
     """
 
-    async def creator() -> Connection:
+    async def open_one() -> Connection:
         return await connect(url, deadline_s=deadline_s)
 
-    return create_async_engine(
+    def creator() -> Any:  # noqa: ANN401 (SQLAlchemy's own around asyncpg's)
+        return engine.dialect.loaded_dbapi.connect(async_creator_fn=open_one)
+
+    engine = create_engine(
         "postgresql+asyncpg://",
-        async_creator=creator,
+        creator=creator,
         pool_size=connections,
         max_overflow=0,
         pool_timeout=deadline_s,
@@ -73,6 +77,7 @@ def make_engine(url: str, *, deadline_s: float, connections: int) -> AsyncEngine
         pool_recycle=_RECYCLE_S,
         hide_parameters=True,
     )
+    return AsyncEngine(engine)
 
 
 async def listen(url: str, channel: str, on_change: OnChange, *, deadline_s: float) -> None:

@@ -11,13 +11,15 @@ else is locked already, and never waits for another while it holds what all wait
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import ColumnElement, case, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.store.engine import Reading, Store, Writing
 from gateway.store.tables import revocation_epoch, revocations
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
 
 CHANNEL: Final = "gateway_revocations"
 PAGE_ROWS: Final = 1_000  # about 10 ms of the event loop; a million rows at start take 10 s
@@ -131,7 +133,7 @@ def _merge(added: Iterable[Revocation]) -> list[Revocation]:
     return [merged[key] for key in sorted(merged)]
 
 
-def _upsert(tx: Writing, numbered: list[Revocation]) -> sqlite.Insert | postgresql.Insert:
+def _upsert(tx: Writing, numbered: list[Revocation]) -> "sqlite.Insert | postgresql.Insert":
     statement = tx.insert(revocations).values(
         [
             {

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, event
+from sqlalchemy import URL, Connection, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from gateway.store.async_engine import AsyncEngine
 from gateway.store.faults import UnfitStoreError, translated
 
 BEGIN_OPTION: Final = "gateway_begin"  # execution option: DEFERRED (the default), IMMEDIATE, ...
@@ -52,7 +52,7 @@ def make_engine(
         with translated():
             _make_file(path)
     _check_file(path)
-    engine = create_async_engine(
+    engine = create_engine(
         _existing(path) if is_read_only else URL.create("sqlite+aiosqlite", database=str(path)),
         # The driver begins no transactions of its own: what begins one, and how, is said below.
         connect_args={
@@ -64,11 +64,9 @@ def make_engine(
         max_overflow=0,
         hide_parameters=True,
     )
-    event.listen(
-        engine.sync_engine, "connect", _on_connect_to_read if is_read_only else _on_connect
-    )
-    event.listen(engine.sync_engine, "begin", _on_begin)
-    return engine
+    event.listen(engine, "connect", _on_connect_to_read if is_read_only else _on_connect)
+    event.listen(engine, "begin", _on_begin)
+    return AsyncEngine(engine)
 
 
 def path_of(url: URL) -> Path:

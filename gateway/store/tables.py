@@ -1,7 +1,8 @@
 """The tables, as both databases know them. ``migrations`` makes them; a test compares the two.
 
 Times are seconds since the epoch, as the gateway's own clock tells them. What the database itself
-enforces stands here as an index or a constraint, and the modules of this room rely on it.
+enforces stands here or in ``partial_indexes`` as an index or a constraint, and the modules of this
+room rely on it.
 """
 
 from typing import Final
@@ -22,7 +23,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    text,
 )
 
 REVISION: Final = "0002"  # of the newest migration; a test compares it with the scripts
@@ -80,14 +80,6 @@ refresh_tokens: Final = Table(
     Column("sealed_successor", LargeBinary),  # opens only with the token of this row itself
 )
 Index("ix_refresh_tokens_session_id", refresh_tokens.c.session_id)
-# A family has one live token: whatever goes wrong above, the database refuses a second successor.
-Index(
-    "uq_refresh_tokens_live",
-    refresh_tokens.c.session_id,
-    unique=True,
-    sqlite_where=refresh_tokens.c.spent_at_s.is_(None),
-    postgresql_where=refresh_tokens.c.spent_at_s.is_(None),
-)
 
 # No foreign key to ``users`` here either: the users of the configuration file own keys too.
 api_keys: Final = Table(
@@ -135,15 +127,6 @@ signing_keys: Final = Table(
     Column("verifies_until_s", Double),
     Column("private_pem", LargeBinary, nullable=False),
     Column("sealed", Boolean, nullable=False),  # with the store key
-)
-# One key signs, and one waits, whoever writes.
-Index(
-    "uq_signing_keys_algorithm_state",
-    signing_keys.c.algorithm,
-    signing_keys.c.state,
-    unique=True,
-    sqlite_where=text("state <> 'retiring'"),
-    postgresql_where=text("state <> 'retiring'"),
 )
 
 throttles: Final = Table(

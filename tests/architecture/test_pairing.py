@@ -6,7 +6,13 @@ from typing import Final
 import pytest
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-_RUN_BY_INTEGRATION_TESTS: Final = ("__init__.py", "__main__.py", "process.py", "server.py")
+_RUN_BY_INTEGRATION_TESTS: Final = (
+    "__init__.py",
+    "__main__.py",
+    "process.py",
+    "server.py",
+    "supervisor.py",
+)
 CORE: Final = sorted(
     path.relative_to(ROOT / "gateway")
     for pattern in ("*.py", "http1/*.py", "policy/*.py")

@@ -252,6 +252,29 @@ def test_while_it_drains_it_says_so(start_gateway: StartGateway, own_upstream: U
         assert admin.is_ended()
 
 
+def test_a_delay_before_the_drain_lets_balancers_notice(
+    start_gateway: StartGateway, own_upstream: Upstream
+) -> None:
+    """``drain_delay``: unready at once, and serving one more request for each connection."""
+    document = configuration(
+        own_upstream.port, admin={"listen": "127.0.0.1:0"}, limits={"drain_delay": "1h"}
+    )
+    gateway = start_gateway(document)
+    request = request_bytes("GET", "/public", PUBLIC_HOST)
+    with Wire(gateway.port) as open_before, Wire(gateway.admin_port) as admin:
+        open_before.send(request)
+        assert not open_before.read_response().closes
+        gateway.terminate()
+        assert _wait_until_unready(admin).json()["components"]["traffic"] == "draining"
+        with Wire(gateway.port) as new:
+            for wire in (open_before, new):
+                wire.send(request)
+                response = wire.read_response()
+                assert (response.status, response.closes) == (200, True)
+        gateway.terminate()
+        assert admin.is_ended()
+
+
 def test_a_store_that_is_gone_makes_it_unready(
     start_gateway: StartGateway, own_upstream: Upstream, tmp_path: Path
 ) -> None:

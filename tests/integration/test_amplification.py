@@ -40,7 +40,7 @@ def test_the_items_of_a_list_are_bounded_like_fields(wire: Wire, fields: bytes) 
 def test_descriptors_are_raised_to_what_is_allowed(
     start_gateway: StartGateway, own_upstream: Upstream
 ) -> None:
-    """``server.py``: 10,000 connections do not fit the usual soft limit of 1,024 descriptors."""
+    """DOS-10: 10,000 connections do not fit the usual soft limit of 1,024 descriptors."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
     try:

@@ -68,7 +68,7 @@ def test_a_limit_is_about_one_request(wire: Wire, request_bytes: bytes) -> None:
 def test_what_is_too_large_is_refused_and_not_read(
     wire: Wire, upstream: Upstream, request_bytes: bytes, verdict: tuple[int, str, bool]
 ) -> None:
-    """M10: bytes are counted as they come, not when a field is complete."""
+    """M10, DOS-05 to DOS-07: bytes are counted as they come, not when a field is complete."""
     wire.send(request_bytes)
 
     assert read_verdict(wire) == verdict
@@ -146,7 +146,7 @@ def test_a_head_that_does_not_come_is_408(hasty: int, begun: bytes) -> None:
 
 
 def test_a_head_that_comes_in_drops_has_no_more_time(hasty: int) -> None:
-    """The deadline is not moved by each byte that comes."""
+    """DOS-01: the deadline is not moved by each byte that comes."""
     with Wire(hasty, deadline_s=0.05) as wire:
         wire.send(LINE + HOST + b"X-Slow: ")
         answer = b""
@@ -162,7 +162,7 @@ def test_a_head_that_comes_in_drops_has_no_more_time(hasty: int) -> None:
 
 
 def test_a_connection_without_a_request_ends(hasty: int) -> None:
-    """Nobody keeps a connection by saying nothing, before the first request or after one."""
+    """DOS-04: nobody keeps a connection by saying nothing, before a request or after one."""
     with Wire(hasty) as silent, Wire(hasty) as served:
         served.send(GET)
         assert served.read_response().status == 200
@@ -172,7 +172,7 @@ def test_a_connection_without_a_request_ends(hasty: int) -> None:
 
 
 def test_a_body_that_does_not_come_is_408(hasty: int, hasty_upstream: Upstream) -> None:
-    """``body_timeout``: between two reads; the service sees no end of it."""
+    """DOS-02, ``body_timeout``: between two reads; the service sees no end of it."""
     hasty_upstream.clear()
     with Wire(hasty) as wire:
         wire.send(b"POST /public HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\n\r\nhel")
@@ -184,7 +184,7 @@ def test_a_body_that_does_not_come_is_408(hasty: int, hasty_upstream: Upstream) 
 
 
 def test_a_client_that_does_not_read_is_cut_off(hasty: int, hasty_upstream: Upstream) -> None:
-    """``write_timeout``: an endless answer does not wait for ever for an unwilling reader."""
+    """DOS-03, ``write_timeout``: an endless answer waits no longer for an unwilling reader."""
     hasty_upstream.clear()
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n"
     hasty_upstream.play(respond(head), flood(b"a" * 65536, 15000))

@@ -125,7 +125,7 @@ def test_a_restart_of_the_service_is_not_seen(wire: Wire, upstream: Upstream) ->
 def test_connections_are_bounded_and_so_is_the_wait(
     start_gateway: StartGateway, own_upstream: Upstream
 ) -> None:
-    """``max_connections``: the next waits for ``upstream_wait``, then 503; a later gets through."""
+    """DOS-14, ``max_connections``: the next waits ``upstream_wait``, then 503; a later gets on."""
     gateway = start_gateway(
         configuration(
             own_upstream.port,

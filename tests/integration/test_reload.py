@@ -34,7 +34,8 @@ class House:
 
     def __init__(self, start: StartGateway, upstream: Upstream, **changes: Any) -> None:
         self._port = upstream.port
-        self._fixed = {"admin": {"listen": "127.0.0.1:0"}} | changes
+        own = {"admin": {"listen": "127.0.0.1:0"}, "reload_on_change": False}
+        self._fixed = own | changes
         self.gateway = start(self.document())
 
     def document(self, **changes: Any) -> dict[str, Any]:
@@ -207,6 +208,15 @@ def test_reloads_under_load_lose_nothing(house: House) -> None:
     assert failures == []
 
 
+def test_a_bad_file_under_load_costs_nothing(house: House) -> None:
+    """OPS-07: the old configuration goes on, and not one request fails."""
+    with load(house.gateway, tries=1) as failures:
+        for _ in range(3):
+            house.write(routes=[], workers=2)
+            assert house.ask_admin()[0] == 409
+    assert failures == []
+
+
 def test_signals_without_pause_lose_nothing(house: House) -> None:
     """They become few reloads, the last of which has seen the last file."""
     with load(house.gateway, tries=1) as failures:
@@ -286,5 +296,21 @@ def test_a_long_answer_does_not_hold_up_a_reload(several: House, own_upstream: U
         several.hang_up()
         several.gateway.wait_for_line("reloaded ")
         several.gateway.terminate()
+        released.set()
+        assert client.read().content == {"done": True}
+
+
+def test_who_is_replaced_is_not_taken_for_the_end(several: House, own_upstream: Upstream) -> None:
+    """Probes ask those that go on, though one that was replaced still finishes an answer."""
+    released = threading.Event()
+    own_upstream.play(read_body, wait_for(released), send(DONE))
+    with Client(several.gateway.port) as client:
+        client.send("GET", "/public")
+        own_upstream.wait_for_requests(1)
+        several.hang_up()
+        several.gateway.wait_for_line("reloaded ")
+        for _ in range(20):
+            with Client(several.gateway.admin_port) as admin:
+                assert admin.ask("GET", "/readyz").status == 200
         released.set()
         assert client.read().content == {"done": True}

@@ -123,7 +123,7 @@ def test_a_reader_that_stops_stops_the_service(gateway: GatewayProcess, upstream
 def test_a_service_that_stops_reading_stops_the_client(
     start_gateway: StartGateway, own_upstream: Upstream
 ) -> None:
-    """Backpressure: what the service does not take is not read from the client."""
+    """DOS-17, backpressure: what the service does not take is not read from the client."""
     released = threading.Event()
     gateway = start_gateway(_taking_large_bodies(own_upstream))
     gateway.wait_for_first_hash()

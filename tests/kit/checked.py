@@ -13,6 +13,8 @@ BASIC_PLACE: Final = CredentialPlace(
     PlaceKind.SCHEME, b"authorization", b"basic", CredentialKind.BASIC
 )
 WITH_KEY: Final = b"X-Api-Key: " + KEY
+BASIC: Final = b"em9lOnA="
+WITH_BASIC: Final = b"Authorization: Basic " + BASIC
 
 
 def keyed(**settings: object) -> Snapshot:
@@ -26,10 +28,9 @@ def keyed(**settings: object) -> Snapshot:
 
 
 def remember(known: Snapshot, *, at_s: float = NOW_S, **claims: object) -> CheckedCredential:
-    """Let the key have been looked up."""
+    """Let the key and the password have been looked up."""
     owner = {"sub": "zoe", "jti": "k-1", "iat": NOW_S, **claims}
-    found = CheckedCredential(
-        owner, issuer_of(), CredentialKind.API_KEY, checked_at_s=at_s, epoch=0
-    )
-    known.checked.remember(known.checked.unchecked(CredentialKind.API_KEY, KEY), found)
-    return found
+    for kind, credential in ((CredentialKind.API_KEY, KEY), (CredentialKind.BASIC, BASIC)):
+        found = CheckedCredential(owner, issuer_of(), kind, checked_at_s=at_s, epoch=0)
+        known.checked.remember(known.checked.unchecked(kind, credential), found)
+    return known.checked.find(CredentialKind.API_KEY, KEY, at_s)

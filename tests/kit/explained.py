@@ -69,7 +69,12 @@ SNAPSHOT: Final = snapshot(
         rewrite=compile_rewrite("/v2/{id}/**", "/inside/{id}/**"),
     ),
     _route(
-        "limited", "/limited", "GET", auth=Auth.OPTIONAL, rate_limit=RateLimit(5, 60, "org.plan")
+        "limited",
+        "/limited",
+        "GET",
+        auth=Auth.OPTIONAL,
+        websocket=True,
+        rate_limit=RateLimit(5, 60, "org.plan"),
     ),
     places=(BEARER, ACCESS_TOKEN),
     methods=frozenset((b"GET", b"HEAD", b"POST", b"OPTIONS", b"DELETE")),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -121,14 +122,17 @@ class GatewayProcess:
     Args:
         document: Its configuration; ``listen`` should name port 0, and so ``admin`` if it has it.
         folder: Where its file is written, and where it runs.
+        program: What Python runs, if not the package itself.
     """
 
-    def __init__(self, document: dict[str, Any], folder: Path) -> None:
+    def __init__(
+        self, document: dict[str, Any], folder: Path, program: Sequence[str] = ("-m", "gateway")
+    ) -> None:
         path = write_configuration(folder, document)
         # The folder of the package comes first on the path, so that the gateway can run elsewhere.
         environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "gateway", "run", "--config", str(path)],
+            [sys.executable, *program, "run", "--config", str(path)],
             cwd=folder,
             env=environment,
             stdout=subprocess.DEVNULL,

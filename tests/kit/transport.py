@@ -18,8 +18,8 @@ from gateway.proxy.worker import Worker
 class FakeTransport(asyncio.Transport):
     """Records what is written and asked of it; nothing is sent anywhere."""
 
-    def __init__(self) -> None:
-        super().__init__({"peername": ("192.0.2.1", 4711)})
+    def __init__(self, peer: object = ("192.0.2.1", 4711)) -> None:
+        super().__init__({"peername": peer})
         self.written = b""
         self.full = False  # the next write fills the buffer, and the protocol is told
         self.protocol: asyncio.Protocol | None = None  # who is told

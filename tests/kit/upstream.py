@@ -7,8 +7,10 @@ connection brings it. A request that finds no program is echoed.
 
 import contextlib
 import socket
+import ssl
 import threading
 from collections import deque
+from pathlib import Path
 from typing import Final, Self
 
 from tests.kit.script import Conversation, ConversationError, PeerGoneError, Received, Step, echo
@@ -22,11 +24,22 @@ class Upstream:
 
     Args:
         port: Where one that was stopped had listened; 0 is any that is free.
+        tls: What it speaks TLS with; without it, plain HTTP.
+        path: Of the Unix socket on which it listens, in place of a port.
     """
 
-    def __init__(self, port: int = 0) -> None:
-        self._listener = socket.create_server(("127.0.0.1", port), backlog=1024)
-        self.port: int = self._listener.getsockname()[1]
+    def __init__(
+        self, port: int = 0, *, tls: ssl.SSLContext | None = None, path: Path | None = None
+    ) -> None:
+        self._tls = tls
+        self.port = port
+        if path is not None:
+            self._listener = socket.socket(socket.AF_UNIX)
+            self._listener.bind(str(path))
+            self._listener.listen(1024)
+        else:
+            self._listener = socket.create_server(("127.0.0.1", port), backlog=1024)
+            self.port = self._listener.getsockname()[1]
         self._programs: deque[tuple[Step, ...]] = deque()
         self._changed = threading.Condition()
         self._talks: list[Conversation] = []
@@ -127,7 +140,14 @@ class Upstream:
                 sock, _ = self._listener.accept()
             except OSError:
                 return
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if sock.family != socket.AF_UNIX:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._tls is not None:
+                try:
+                    sock = self._tls.wrap_socket(sock, server_side=True)
+                except OSError:
+                    sock.close()
+                    continue
             talk = Conversation(sock, len(self._talks), self)
             self._talks.append(talk)
             threading.Thread(target=self._converse, args=(talk,), daemon=True).start()

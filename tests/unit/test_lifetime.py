@@ -3,10 +3,13 @@
 import asyncio
 import os
 import signal
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from gateway.lifetime import end_with, noticing_drain, running
+from gateway.lifetime import RETIRE, Drain, end_with, running
+
+NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
 Sent = list[tuple[int, int]]
 
@@ -42,7 +45,7 @@ def test_a_duty_that_ends_ends_the_process(sent: Sent, *, breaks: bool) -> None:
 
     asyncio.run(main())
 
-    assert sent == [(os.getpid(), signal.SIGTERM)]
+    assert sent == [(os.getpid(), RETIRE)]
     assert told == (["a duty of this worker broke; it ends"] if breaks else [])
 
 
@@ -75,21 +78,73 @@ def test_a_worker_ends_with_its_parent(sent: Sent, monkeypatch: pytest.MonkeyPat
         task.cancel()
 
     asyncio.run(main())
-    assert sent == [(os.getpid(), signal.SIGTERM)]
+    assert sent == [(os.getpid(), RETIRE)]
 
 
-def test_a_drain_is_noticed_before_it_begins() -> None:
-    """And whoever handled the signal before handles it still; afterwards all is as it was."""
-    order: list[str] = []
-    before = signal.signal(signal.SIGTERM, lambda *_: order.append("uvicorn"))
+class Story:
+    """What happened, in order."""
 
-    async def main() -> None:
-        async with noticing_drain(lambda: order.append("noticed")):
-            signal.raise_signal(signal.SIGTERM)
-        signal.raise_signal(signal.SIGTERM)
+    def __init__(self) -> None:
+        self.told: list[str] = []
 
-    try:
+    def note(self, text: str) -> Callable[..., None]:
+        """Return what writes *text* down."""
+        return lambda *_: self.told.append(text)
+
+    def run(self, delay_s: float, *numbers: int, until: int = 2) -> list[str]:
+        """Raise signals in a worker; return what was told after *until* entries, or at the end."""
+
+        async def main() -> None:
+            drain = Drain(self.note("drain"), self.note("retire"), lambda: delay_s)
+            with drain.noticing():
+                for number in numbers:
+                    signal.raise_signal(number)
+                while len(self.told) < until:  # noqa: ASYNC110 (a signal has no event)
+                    await asyncio.sleep(0)
+
         asyncio.run(main())
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert order == ["noticed", "uvicorn", "uvicorn"]
+        return self.told
+
+
+@pytest.fixture
+def story() -> Iterator[Story]:
+    """The story of one worker that uvicorn hosts."""
+    story = Story()
+    before = {number: signal.signal(number, story.note("uvicorn")) for number in NUMBERS}
+    yield story
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_drain_is_told_before_it_begins(story: Story, number: int) -> None:
+    """And whoever handled the signal before handles it still; afterwards all is as it was."""
+    assert story.run(0, number) == ["drain", "uvicorn"]
+    signal.raise_signal(number)
+    assert story.told == ["drain", "uvicorn", "uvicorn"]
+
+
+def test_a_delay_keeps_the_signal_from_uvicorn(story: Story) -> None:
+    """It is told at once and drains afterwards."""
+    assert story.run(3600, signal.SIGTERM, until=1) == ["drain"]
+
+
+def test_a_delay_has_an_end(story: Story) -> None:
+    """Then uvicorn hears of the signal."""
+    assert story.run(0.001, signal.SIGTERM) == ["drain", "uvicorn"]
+
+
+@pytest.mark.parametrize("second", NUMBERS)
+def test_who_asks_twice_is_not_kept_waiting(story: Story, second: int) -> None:
+    """It is told once only."""
+    assert story.run(3600, signal.SIGTERM, second) == ["drain", "uvicorn"]
+
+
+def test_who_waits_at_a_terminal_is_not_either(story: Story) -> None:
+    """Ctrl-C is SIGINT."""
+    assert story.run(3600, signal.SIGINT) == ["drain", "uvicorn"]
+
+
+def test_one_that_is_replaced_warns_nobody(story: Story) -> None:
+    """It drains without delay, while the gateway goes on."""
+    assert sorted(story.run(3600, RETIRE)) == ["retire", "uvicorn"]

@@ -8,7 +8,10 @@ import pytest
 
 from gateway.config.load import Config, load_config
 from gateway.errors import ConfigError
+from gateway.observe.exposition import sum_up
+from gateway.observe.sheets import read_sheets
 from gateway.observer import Observer, check_access_log
+from gateway.policy.model import Endpoint, Upstream
 from tests.kit.gateway import configuration, write_configuration
 from tests.kit.policy import route, snapshot
 from tests.kit.transport import Client
@@ -61,3 +64,35 @@ def test_a_log_that_can_be_opened_is_made(tmp_path: Path) -> None:
     check_access_log(config_of(tmp_path))
 
     assert path.read_bytes() == b""
+
+
+def test_endpoints_that_take_requests_are_up_and_those_that_are_gone_are_not(
+    tmp_path: Path,
+) -> None:
+    """A gauge of an upstream that a reload took away must not stay as it was."""
+    left, right = Endpoint("127.0.0.1", 1), Endpoint("127.0.0.1", 2)
+    upstream = Upstream(name="shop", endpoints=(left, right))
+
+    async def main() -> list[dict[str, float]]:
+        observer = Observer(config_of(tmp_path, admin=ADMIN), tmp_path, lambda: 0.0)
+        worker = Client(snapshot(route("/p", upstream=upstream))).worker
+        observer.listen_to(worker)
+        pools = worker.endpoints_of(upstream).pools
+        pools[0].standing.fit = False
+        observer.publish(worker)
+        seen = [_ups(tmp_path)]
+        worker.use(snapshot(route("/p")), worker.control)
+        observer.publish(worker)
+        seen.append(_ups(tmp_path))
+        observer.close(worker)
+        return seen
+
+    before, after = asyncio.run(main())
+    assert before == {str(left): 0, str(right): 1}
+    assert after == {str(left): 0, str(right): 0}
+
+
+def _ups(directory: Path) -> dict[str, float]:
+    totals = sum_up(read_sheets(directory))
+    name = "gateway_upstream_endpoint_up"
+    return {labels[1]: numbers[0] for (found, labels), numbers in totals.items() if found == name}

@@ -12,9 +12,12 @@ import pytest
 import yaml
 
 from gateway.config.load import Config, load_config
-from gateway.errors import ConfigErrors
+from gateway.errors import ConfigError, ConfigErrors, Place
+from gateway.file_watch import FileWatch
+from gateway.news import ReloadNews
+from gateway.notify import Notifier
 from gateway.policy.model import Snapshot
-from gateway.reload import Reloader, hearing_hangups, read_again
+from gateway.reload import Reloader, find_fixed, hearing_hangups, read_again
 from tests.kit.gateway import configuration, write_configuration
 
 PORT = 9
@@ -57,6 +60,9 @@ def file(tmp_path: Path) -> File:
         {"limits": {"store_silence": "5s"}},
         {"credentials": [{"cookie": "other"}]},
         {"claim_headers": {}},
+        {"access_log": "stdout"},
+        {"reload_on_change": False},
+        {"issuers": [{"issuer": "i", "audience": "a", "algorithms": ["ES256"], "jwks_file": "k"}]},
     ],
     ids=lambda changes: next(iter(changes)),
 )
@@ -131,6 +137,22 @@ def test_a_file_that_is_gone_is_refused(file: File) -> None:
     assert file.faults() == ["the file cannot be read (No such file or directory)"]
 
 
+def test_the_admin_token_can_change_and_its_listener_cannot(tmp_path: Path) -> None:
+    """Nor whether there is one."""
+    admin = {"listen": "127.0.0.1:2", "token": "t" * 32}
+    path = write_configuration(tmp_path, configuration(PORT, admin=admin))
+    old = load_config(path, os.environ)
+
+    def fixed(admin: dict[str, str] | None) -> list[str]:
+        changes = {} if admin is None else {"admin": admin}
+        path.write_text(yaml.safe_dump(configuration(PORT, **changes)), "utf-8")
+        return [error.fault for error in find_fixed(old, load_config(path, os.environ))]
+
+    assert fixed(admin | {"token": "u" * 32}) == []
+    assert fixed(admin | {"listen": "127.0.0.1:3"}) == ["a reload cannot change 'admin.listen'"]
+    assert fixed(None) == ["a reload cannot change 'admin'"]
+
+
 class House:
     """Who takes configurations over."""
 
@@ -138,9 +160,12 @@ class House:
         self.config = file.config
         self.taken: list[Snapshot] = []
         self.news = asyncio.Event()
-        self.reloader = Reloader(lambda: self.config, self.take_over)
+        self.watch = FileWatch(file.path)
+        self.watch.take()
+        news = ReloadNews(Notifier(), None)
+        self.reloader = Reloader(lambda: self.config, self.take_over, self.watch, news)
 
-    def take_over(self, config: Config, snapshot: Snapshot) -> None:
+    async def take_over(self, config: Config, snapshot: Snapshot) -> None:
         """Note it."""
         self.config = config
         self.taken.append(snapshot)
@@ -214,6 +239,49 @@ def test_a_bad_file_is_told_at_a_signal(file: File, caplog: pytest.LogCaptureFix
         asyncio.run(main())
     assert "the old configuration stays" in caplog.text
     assert "cannot change 'workers'" in caplog.text
+
+
+def test_a_file_that_cannot_be_taken_over_is_told_too(
+    file: File, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its access log cannot be opened, say: that is found out last."""
+
+    async def main() -> None:
+        house = House(file)
+
+        async def refuse(*_: object) -> None:
+            raise ConfigError(Place("f"), "a fault", "a cure")
+
+        house.reloader._take_over = refuse
+        with pytest.raises(ConfigErrors):
+            await house.reloader.reload()
+
+    with caplog.at_level(logging.ERROR):
+        asyncio.run(main())
+    assert "a fault" in caplog.text
+
+
+def test_a_changed_file_is_taken_over_by_itself(
+    file: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless it says no; a bad one is tried and told once."""
+    monkeypatch.setattr("gateway.reload.LOOK_S", 0.01)
+
+    async def main() -> None:
+        house = House(file)
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+            following = group.create_task(house.reloader.follow())
+            file.change(routes=[], reload_on_change=False)
+            await house.news.wait()
+            assert house.config.settings.routes == ()
+            file.change()
+            await asyncio.sleep(0.1)
+            assert len(house.taken) == 1
+            await house.reloader.reload()
+            assert house.config.settings.reload_on_change
+            following.cancel()
+
+    asyncio.run(main())
 
 
 def test_a_hangup_is_heard_in_the_loop_and_ends_nobody() -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from gateway.config.load import load_config
 from gateway.config.tls_settings import TlsSettings
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, ConfigErrors
+from gateway.reload import read_again
 from gateway.tls import ServerTls, check_tls
 from tests.kit.certificates import DAY, Certificate, make_certificate, trusting
 from tests.kit.gateway import configuration, write_configuration
@@ -139,3 +140,34 @@ def test_a_new_pair_is_taken_up_and_a_broken_one_is_not(
     third.write(tmp_path)
     tls.look()
     assert _serial_of(context, trusting(third)) == third.serial
+
+
+def test_the_files_of_upstreams_are_checked_too(tmp_path: Path) -> None:
+    """All faults at once, each at its place; of a certificate of ours that ends soon we warn."""
+    soon = make_certificate(ends=3 * DAY).write(tmp_path / "soon")
+    document = configuration(1)
+    document["upstreams"]["soon"] = {"endpoints": ["https://a.test"], "tls": soon}
+    path = write_configuration(tmp_path, document)
+    (warning,) = check_tls(load_config(path, {}), time.time())
+    assert (warning.place.path, "ends on" in warning.text) == (
+        "upstreams.soon.tls.certificate",
+        True,
+    )
+
+    document["upstreams"]["a"] = {
+        "endpoints": ["https://a.test"],
+        "tls": {"ca": str(tmp_path / "none.pem")},
+    }
+    document["upstreams"]["b"] = {
+        "endpoints": ["https://a.test"],
+        "tls": {**soon, "key": str(path)},
+    }
+    path.unlink()
+    path = write_configuration(tmp_path, document)
+    config = load_config(path, {})
+    with pytest.raises(ConfigErrors) as caught:
+        check_tls(config, time.time())
+    places = [error.place.path for error in caught.value.errors]
+    assert places == ["upstreams.a.tls.ca", "upstreams.b.tls.key"]
+    with pytest.raises(ConfigErrors, match=r"upstreams\.a\.tls\.ca"):
+        read_again(config)

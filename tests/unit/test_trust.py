@@ -44,15 +44,14 @@ def _three(folder: Path, server: KeyServer) -> Config:
 
 
 async def _with_duties(trust: Trust, act: Callable[[], Awaitable[None]]) -> None:
-    loop = asyncio.get_running_loop()
-    tasks = [loop.create_task(duty) for duty in trust.duties()]
+    task = asyncio.get_running_loop().create_task(trust.run())
+    await asyncio.sleep(0)
     try:
         await act()
     finally:
-        for task in tasks:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 def test_the_keys_of_every_kind_of_source_are_here_soon_after_the_start(tmp_path: Path) -> None:
@@ -82,23 +81,21 @@ def test_a_start_waits_for_nobody_for_long(tmp_path: Path, monkeypatch: pytest.M
     async def main() -> None:
         config = _config(tmp_path, _issuer("file", jwks_file=str(tmp_path / "none")))
         trust = Trust(config, lambda: None, clock=lambda: 0.0)
-        await trust.settle()  # whose duties do not even run
+        await trust.settle()  # which does not even run
         assert trust.lacks_keys()
         trust.want("file")
         trust.want("http://gateway.test")
-        for duty in trust.duties():
-            duty.close()
 
     asyncio.run(main())
 
 
 def test_without_other_issuers_there_is_nothing_to_do(tmp_path: Path) -> None:
-    """No duty, no wait, and no part that is not ready."""
+    """No wait, and no part that is not ready."""
 
     async def main() -> None:
         trust = Trust(_config(tmp_path), lambda: None, clock=lambda: 0.0)
         await trust.settle()
-        assert (trust.duties(), trust.keys(), trust.lacks_keys()) == ([], {}, False)
+        assert (trust.keys(), trust.lacks_keys()) == ({}, False)
 
     asyncio.run(main())
 
@@ -130,3 +127,35 @@ def test_a_command_says_what_is_wrong_with_keys(tmp_path: Path) -> None:
         ("issuers[0]", "the keys of this issuer cannot be read: there is no such file"),
         ("issuers[1]", "a key of this issuer is not used: key 2: it is a secret"),
     ]
+
+
+def test_a_reload_changes_whom_a_worker_trusts(tmp_path: Path) -> None:
+    """The keys of a new issuer are here before it is believed; who is gone is followed no more."""
+
+    async def main() -> None:
+        file = tmp_path / "jwks.json"
+        file.write_bytes(key_set(KEY))
+        one, two = (_issuer(name, jwks_file=str(file)) for name in ("one", "two"))
+        trust = Trust(_config(tmp_path, one), lambda: None, clock=asyncio.get_running_loop().time)
+
+        async def reload() -> None:
+            await trust.settle()
+            known = trust.keys()["one"]
+            both = _config(tmp_path, one, two)
+            sources = await trust.prepare(both)
+            assert sorted(trust.keys()) == ["one"]
+            trust.use(sources, both)
+            assert trust.keys()["one"] is known
+            assert [key.kid for key in trust.keys()["two"]] == ["theirs"]
+            last = _config(tmp_path, two)
+            sources = await trust.prepare(last)
+            running = len(asyncio.all_tasks())
+            trust.use(sources, last)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            assert list(trust.keys()) == ["two"]
+            assert len(asyncio.all_tasks()) == running - 1
+
+        await _with_duties(trust, reload)
+
+    asyncio.run(main())

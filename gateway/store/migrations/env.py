@@ -8,6 +8,7 @@ import asyncio
 from alembic import context
 from sqlalchemy import Connection
 
+import gateway.store.partial_indexes  # noqa: F401 (adds them to the tables)
 from gateway.store.engine import Store, StoreLimits
 from gateway.store.migrate import LOCK
 from gateway.store.tables import metadata

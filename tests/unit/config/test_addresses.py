@@ -12,6 +12,7 @@ from gateway.config.addresses import (
     Listener,
     Listeners,
     PublicListener,
+    ServerName,
     TrustedNetwork,
     parse_address,
     parse_host_name,
@@ -23,6 +24,10 @@ TAKEN = [
     (PublicListener, "[::1]:0", "[::1]:0"), (PublicListener, "unix:run/x", "unix:run/x"),
     (EndpointUrl, "http://Products:9000", "products:9000"),
     (EndpointUrl, "http://[::1]:9000", "[::1]:9000"), (EndpointUrl, "http://a_b:1", "a_b:1"),
+    (EndpointUrl, "http://a", "a:80"), (EndpointUrl, "http://[::1]", "[::1]:80"),
+    (EndpointUrl, "https://A", "https://a:443"), (EndpointUrl, "https://a:1", "https://a:1"),
+    (EndpointUrl, "unix:/run/x", "unix:/run/x"), (ServerName, "A.Internal", "a.internal"),
+    (ServerName, "[::1]", "::1"),
     (TrustedNetwork, "10.0.0.0/8", "10.0.0.0/8"), (TrustedNetwork, "10.0.0.1", "10.0.0.1/32"),
     (TrustedNetwork, "2001:DB8::/32", "2001:db8::/32"),
     (ClientNetwork, "10.0.0.1", "10.0.0.1/32"), (ClientNetwork, "0.0.0.0/0", "0.0.0.0/0"),
@@ -48,11 +53,20 @@ REFUSED = [
     (PublicListener, "unix:/" + "a" * 103, "{value} cannot be a Unix socket"),
     (EndpointUrl, 9000, "{value} is not an endpoint"),
     (EndpointUrl, "127.0.0.1:9000", "{value} is not an endpoint"),
-    (EndpointUrl, "http://a", "{value} is not an endpoint"),
+    (EndpointUrl, "http://", "{value} is not an endpoint"),
+    (EndpointUrl, "http://a:", "{value} is not an endpoint"),
+    (EndpointUrl, "http://a b", "{value} is not an endpoint"),
+    (EndpointUrl, "https://a:1/", "{value} is not an endpoint"),
+    (EndpointUrl, "ftp://a:1", "{value} is not an endpoint"),
+    (EndpointUrl, "file:///run/x", "{value} is not an endpoint"),
+    (EndpointUrl, "http+unix:/run/x", "{value} is not an endpoint"),
+    (EndpointUrl, "unix:", "{value} cannot be a Unix socket"),
+    (EndpointUrl, "unix:/" + "a" * 103, "{value} cannot be a Unix socket"),
+    (ServerName, "a:1", "{value} is not a name of a server"),
+    (ServerName, "https://a", "{value} is not a name of a server"),
     (EndpointUrl, "http://a:0", "{value} is not an endpoint"),
     (EndpointUrl, "http://a:1/", "{value} is not an endpoint"),
     (EndpointUrl, "http://u@a:1", "{value} is not an endpoint"),
-    (EndpointUrl, "https://a:1", "TLS to an upstream is not in this version yet"),
     (TrustedNetwork, 10, "{value} is not a network"),
     (TrustedNetwork, "proxy.example.com", "{value} is not a network"),
     (TrustedNetwork, "10.0.0.1/8", "{value} has bits set behind its prefix"),
@@ -71,7 +85,7 @@ def test_what_is_taken(kind: Any, value: object, expected: str) -> None:
 
 @pytest.mark.parametrize(("kind", "value", "fault"), REFUSED)
 def test_what_is_refused(kind: Any, value: object, fault: str) -> None:
-    """Nothing is guessed: no default port, no number that a resolver would read as an address."""
+    """Nothing is guessed: no listener's port, no number that a resolver reads as an address."""
     with pytest.raises(ValidationError) as caught:
         TypeAdapter(kind).validate_python(value)
 

@@ -155,7 +155,7 @@ def test_limits_upstreams_and_proxies_are_compiled(read: Read) -> None:
         "trusted_proxies: [10.0.0.0/8]\n"
         "limits: {head: 1KiB, target: 2KiB, fields: 3, head_timeout: 4s, idle_timeout: 5s,"
         " body_timeout: 6s, write_timeout: 7s, connections: 8, upstream_wait: 9s,"
-        " upstream_pending: 10, upstream_head: 11KiB, buffer: 12KiB}\n"
+        " upstream_pending: 10, upstream_head: 11KiB, buffer: 12KiB, tunnel_idle_timeout: 13s}\n"
         "upstreams:\n  a: {endpoints: ['http://[::1]:1'], host: upstream, connect_timeout: 1s,"
         " response_timeout: 2s, idle_timeout: 3s, max_connections: 4}\n"
         "  b: {endpoints: ['http://b:1'], host: b.internal}\n"
@@ -167,6 +167,7 @@ def test_limits_upstreams_and_proxies_are_compiled(read: Read) -> None:
         head_bytes=1024, target_bytes=2048, fields=3, head_timeout_s=4, idle_timeout_s=5,
         body_timeout_s=6, write_timeout_s=7, connections=8, upstream_wait_s=9,
         upstream_pending=10, upstream_head_bytes=11264, buffer_bytes=12288,
+        tunnel_idle_timeout_s=13,
     )  # fmt: skip
     assert snapshot.upstreams == (
         Upstream(

@@ -23,8 +23,8 @@ FAULTS = [
     pytest.param(
         "zzz: 1",
         "f:5: unknown key 'zzz' -> known keys: access_log, admin, claim_headers, credentials, "
-        "issuers, limits, listen, routes, runtime_dir, store, store_key, tls, tokens, "
-        "trusted_proxies, upstreams, users, version, workers",
+        "issuers, limits, listen, redis, reload_on_change, routes, runtime_dir, store, store_key, "
+        "tls, tokens, trusted_proxies, upstreams, users, version, workers",
         id="unknown",
     ),
     pytest.param(
@@ -32,8 +32,9 @@ FAULTS = [
     ),
     pytest.param(
         "redis: x",
-        "f:5: unknown key 'redis' -> this key is not in this version yet; remove it",
-        id="later",
+        "f:5: redis: this is not the URL of a Redis -> write redis://:password@host:6379/0, or "
+        "rediss:// for TLS",
+        id="redis",
     ),
     pytest.param("routes: x", f"f:5: routes: this is not a list -> {LIST}", id="no-list"),
     pytest.param(

@@ -47,6 +47,18 @@ FAULTS = [
         id="limit-without-token",
     ),
     pytest.param(
+        "  methods: [POST]\n  websocket: true",
+        "f:9: routes[0].websocket: a websocket begins with a GET, which the route does not take -> "
+        "add GET to the route's methods",
+        id="websocket-without-get",
+    ),
+    pytest.param(
+        "  auth: none\n  end_with_token: true",
+        "f:9: routes[0].end_with_token: with 'auth: none' there is no token to end with -> "
+        "remove it, or ask for a credential",
+        id="no-token-to-end-with",
+    ),
+    pytest.param(
         "  rewrite: /v2/{x}/**",
         "f:8: routes[0].rewrite: the route's path has no {x} -> add it to 'path', which is "
         "/x/{id}/**",
@@ -146,3 +158,25 @@ def test_a_rate_limit_is_compiled(read_more: Read) -> None:
     limit = "  rate_limit: {requests: 5, per: 1m, key: address}\n  auth: none"
 
     assert compiled(read_more, limit).rate_limit == RateLimit(5, 60, "address")
+
+
+def test_tunnels_and_ends_are_compiled(read_more: Read) -> None:
+    """Both are off unless they are asked for."""
+    more = ROUTE + "  websocket: true\n  end_with_token: true\n- {path: /y, upstream: products}\n"
+    with_both, without = compile_snapshot(read_more(more), ()).routes
+
+    assert (with_both.websocket, with_both.ends_with_token) == (True, True)
+    assert (without.websocket, without.ends_with_token) == (False, False)
+
+
+def test_what_happens_without_redis_is_said_only_where_there_is_one(
+    read_more: Read, complain_more: Complain
+) -> None:
+    """Else a route that should refuse would only seem to."""
+    limit = "  rate_limit: {requests: 5, per: 1m, key: sub, on_redis_failure: refuse}\n"
+
+    with_redis = compiled(read_more, limit + "redis: redis://localhost")
+    assert with_redis.rate_limit == RateLimit(5, 60, "sub", "refuse")
+    assert "routes[0].rate_limit.on_redis_failure: there is no Redis that could fail" in (
+        complain_more(ROUTE + limit)
+    )

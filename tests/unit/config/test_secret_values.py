@@ -11,6 +11,7 @@ from gateway.config.secret_values import (
     AdminToken,
     PasswordHash,
     PrivateKeyPem,
+    RedisUrl,
     Secret,
     StoreKey,
     StoreUrl,
@@ -27,6 +28,7 @@ TAKEN = [(Secret, "canary"), (StoreKey, "canary" * 6), (StoreKey, "\xe9" * 16), 
          (StoreUrl, "sqlite:///var/canary.db"), (StoreUrl, "sqlite:////srv/canary.db"),
          (StoreUrl, "postgresql://u:canary@h/d?sslmode=require"), (StoreUrl, "postgres://canary"),
          (StoreUrl, "postgresql:///d?host=/run/canary"), (StoreUrl, "postgresql://canary,b:5433/d"),
+         (RedisUrl, "redis://canary"), (RedisUrl, "rediss://u:canary@[::1]:6380/15"),
          (PasswordHash, HASH), (PrivateKeyPem, PEM),
          (PrivateKeyPem, PEM.replace("PRIVATE", "EC PRIVATE")),
          *((PasswordHash, text) for _, _, _, text in LEGACY)]  # fmt: skip
@@ -39,7 +41,14 @@ BAD_SQLITE = ["sqlite:", "sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlit
               "sqlite:/canary.db", "sqlite://canary.db", "sqlite://host/canary.db",
               "sqlite:///canary.db?mode=ro", "sqlite:///?canary", "sqlite://?canary"]  # fmt: skip
 
+BAD_REDIS = [123, None, "", "canary:6379", "redis:canary", "redis://", "redis://:canary@/0",
+             "redis://canary:0", "redis://canary:x", "redis://canary:70000", "redis://canary/db",
+             "rediss://canary/0?ssl_cert_reqs=none", "redis://canary#x", "http://canary",
+             "unix:///canary.sock"]  # fmt: skip
+
 REFUSED: list[tuple[Any, object, str]] = [
+    *((RedisUrl, value, "this is not the URL of a Redis") for value in BAD_REDIS),
+    (RedisUrl, "redis://canary\x7f", "the URL of Redis has a control character"),
     (Secret, 123, "the secret is not text"),
     (Secret, "", "the secret is empty"),
     *((StoreUrl, value, "the store is neither SQLite nor PostgreSQL") for value in NO_STORES),
@@ -123,3 +132,13 @@ def test_no_more_sqlite_files_are_taken_than_the_store_can_open(path: str, tail:
     parsed = make_url(url)
     assert (parsed.drivername, parsed.host, parsed.database) == ("sqlite", None, unquote(path))
     assert not parsed.query
+
+
+def test_a_redis_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An extra; without it the file is at fault, and the cure says what to install."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(RedisUrl).validate_python("redis://canary")
+
+    (error,) = caught.value.errors()
+    assert error["ctx"]["cure"] == "pip install 'auth-gateway[redis]'"

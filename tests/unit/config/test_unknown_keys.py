@@ -5,11 +5,9 @@ import pytest
 from gateway.config.nodes import Path
 from gateway.config.unknown_keys import find_cure
 
-LATER = "this key is not in this version yet; remove it"
-
 CURES: list[tuple[Path, str, str]] = [
     ((), "route", "did you mean 'routes'?"),
-    ((), "redis", LATER),
+    ((), "reddis", "did you mean 'redis'?"),
     (("tokens",), "isuer", "did you mean 'issuer'?"),
     (("admin",), "tokne", "did you mean 'token'?"),
     (("tokens",), "token", "it belongs under 'admin'"),
@@ -18,7 +16,7 @@ CURES: list[tuple[Path, str, str]] = [
     (("upstreams", "a"), "weight", "it belongs under 'upstreams.<name>.endpoints[]'"),
     (("upstreams", "a", "endpoints", 0), "weigh", "did you mean 'weight'?"),
     (("upstreams", "a", "health"), "interwal", "did you mean 'interval'?"),
-    (("routes", 3), "websocket", LATER),
+    (("routes", 3), "websockets", "did you mean 'websocket'?"),
     (("credentials", 0), "knid", "did you mean 'kind'?"),
     ((), "issuer", "it belongs under 'tokens'"),
     ((), "password_hash", "it belongs under 'users[]'"),

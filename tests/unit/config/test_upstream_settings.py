@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.config.compile import compile_snapshot
-from gateway.policy.model import Balance, Endpoint, HealthCheck, Upstream
+from gateway.policy.model import Balance, Endpoint, HealthCheck, Upstream, UpstreamTls
 from tests.unit.config.conftest import Complain, Read
 
 HEAD = "version: 1\ntokens: {issuer: i, audience: a}\n"
@@ -49,6 +49,27 @@ def test_a_file_that_names_only_a_path_gets_the_defaults_of_the_model(read: Read
     )
 
 
+def test_tls_verifies_unless_the_file_says_otherwise(read: Read) -> None:
+    """Every key reaches its place; without 'tls' the system's CAs count."""
+    text = "ca: ca.pem, certificate: cert.pem, key: key.pem, server_name: Api.Internal"
+
+    assert upstream_of(read, "endpoints: ['https://a']").tls == UpstreamTls(verify=True)
+    assert upstream_of(read, f"endpoints: ['https://a'], tls: {{{text}}}").tls == UpstreamTls(
+        ca="ca.pem", certificate="cert.pem", key="key.pem", server_name="api.internal"
+    )
+    unverified = upstream_of(read, "endpoints: ['https://a'], tls: {verify: false}")
+    assert unverified.tls == UpstreamTls(verify=False)
+
+
+def test_a_socket_is_an_endpoint_too(read: Read) -> None:
+    """Beside others that speak plain HTTP; with a weight as they have."""
+    text = "endpoints: ['http://a:1', {url: 'unix:/run/x', weight: 2}]"
+
+    assert upstream_of(read, text).endpoints[1] == Endpoint(
+        "localhost", 0, weight=2, socket="/run/x"
+    )
+
+
 def test_retries_may_come_from_a_variable(read: Read) -> None:
     """As every number may."""
     text = f"{HEAD}upstreams: {{a: {{endpoints: ['http://a:1'], retries: '${{N}}'}}}}\n"
@@ -70,8 +91,8 @@ SLIPS = [
     ),
     pytest.param(
         "endpoints: ['a:1']",
-        "endpoints[0]: 'a:1' is not an endpoint -> write http://host:port, for example "
-        "http://127.0.0.1:9000",
+        "endpoints[0]: 'a:1' is not an endpoint -> write http://host:port, "
+        "https://host:port or unix:/path",
         id="scheme",
     ),
     pytest.param(
@@ -111,6 +132,48 @@ SLIPS = [
         "health: a check would take longer than the interval between two -> write a "
         "timeout that is not longer than the interval",
         id="interval",
+    ),
+    pytest.param(
+        "endpoints: ['https://a', 'http://b:1']",
+        "endpoints: requests would be protected to some endpoints, and not to the others -> write "
+        "https:// for all of them, or make two upstreams",
+        id="mixed",
+    ),
+    pytest.param(
+        "endpoints: ['https://a', 'unix:/run/x']",
+        "endpoints: requests would be protected to some endpoints, and not to the others -> write "
+        "https:// for all of them, or make two upstreams",
+        id="mixed-unix",
+    ),
+    pytest.param(
+        "endpoints: ['http://a:1'], tls: {ca: ca.pem}",
+        "tls: no endpoint speaks TLS -> write https://, or remove 'tls'",
+        id="plain",
+    ),
+    pytest.param(
+        "endpoints: ['https://a'], tls: {key: key.pem}",
+        "tls.key: there is no certificate for this key -> add 'certificate'",
+        id="key-alone",
+    ),
+    pytest.param(
+        "endpoints: ['https://a'], tls: {certificate: cert.pem}",
+        "tls.certificate: there is no key for this certificate -> add 'key'",
+        id="certificate-alone",
+    ),
+    pytest.param(
+        "endpoints: ['https://a'], tls: {ca: ca.pem, verify: false}",
+        "tls.verify: with 'verify: false' nobody looks at the CAs -> remove 'verify', or 'ca'",
+        id="ca-unverified",
+    ),
+    pytest.param(
+        "endpoints: ['https://a'], tls: {server_name: 'a:1'}",
+        "tls.server_name: 'a:1' is not a name of a server -> write a name, such as api.internal",
+        id="server-name",
+    ),
+    pytest.param(
+        "endpoints: ['https://a'], tls: {insecure: true}",
+        "tls: unknown key 'insecure' -> known keys: ca, certificate, key, server_name, verify",
+        id="unknown",
     ),
     pytest.param(
         "endpoints: ['http://a:1'], health: {}",

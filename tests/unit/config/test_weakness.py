@@ -197,3 +197,17 @@ def test_keys_in_the_clear_in_a_shared_database_give_a_warning(
     warnings = find_warnings(config, compile_snapshot(config, ()))
 
     assert [f"{w.place.line}: {w.place.path}: {w.text}" for w in warnings] == expected
+
+
+def test_a_service_that_is_not_verified_is_warned_of(read: Read) -> None:
+    """Loudly, and at its line; not where it is verified."""
+    config = read(
+        "version: 1\ntokens: {issuer: i, audience: a}\nupstreams:\n"
+        "  a: {endpoints: ['https://a'], tls: {verify: false}}\n"
+        "  b: {endpoints: ['https://a'], tls: {verify: true}}\n"
+        "  c: {endpoints: ['https://a']}\n"
+    )
+    warnings = [w for w in find_warnings(config, compile_snapshot(config, ())) if "tls" in str(w)]
+
+    assert [warning.place.line for warning in warnings] == [4]
+    assert "ANYONE" in warnings[0].text

@@ -106,3 +106,20 @@ def test_the_phrase_is_the_gateways_own() -> None:
     assert status_line(404) == b"HTTP/1.1 404 Not Found\r\n"
     assert status_line(299) == b"HTTP/1.1 299 \r\n"
     assert _parse(b"HTTP/1.0 200 \x00evil").head == b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "upgrade"),
+    [
+        ([b"Upgrade: WebSocket", b"Connection: upgrade"], [b"websocket"]),
+        ([b"Upgrade: a", b"Upgrade: b", b"Connection: x, Upgrade"], [b"a", b"b"]),
+        ([b"Upgrade: websocket"], []),
+        ([b"Keep-Alive: 5", b"Connection: upgrade"], []),
+    ],
+)
+def test_what_a_service_switches_to_is_known(lines: list[bytes], upgrade: list[bytes]) -> None:
+    """RFC 9110 section 7.8: both fields say it; neither is relayed."""
+    response = _parse(b"HTTP/1.1 101 Switching Protocols", *lines)
+
+    assert response.upgrade == upgrade
+    assert response.head == b"HTTP/1.1 101 Switching Protocols\r\n"

@@ -22,9 +22,10 @@ from gateway.policy.peers import AddressSet
 from gateway.policy.requirements import Requirement
 from gateway.policy.revoked import NoRevocations
 from gateway.policy.tokens import Issuer, TokenVerifier
-from tests.kit.checked import WITH_KEY, keyed, remember
+from tests.kit.checked import WITH_BASIC, WITH_KEY, keyed, remember
 from tests.kit.policy import Told, answer, bearer, head, reason_of, request, route, snapshot
 from tests.kit.tokens import AUDIENCE, NOW_S, issuer_of, mint, resigned, signing_key
+from tests.kit.websocket import LINES
 
 GOOD = bearer(mint())
 EXPIRED = bearer(mint({"exp": NOW_S - 60}))
@@ -394,7 +395,7 @@ def test_a_plain_options_is_authenticated() -> None:
 
 
 @pytest.mark.parametrize("target", ["/p", "/optional", "/whoami"])
-@pytest.mark.parametrize("line", [WITH_KEY, b"Authorization: Basic em9lOnA="])
+@pytest.mark.parametrize("line", [WITH_KEY, WITH_BASIC])
 def test_what_is_not_looked_up_yet_is_a_refusal_that_says_so(target: str, line: bytes) -> None:
     """A caller who cannot look it up fails closed: 503."""
     decision = answer(keyed(), head(target, line))
@@ -409,10 +410,20 @@ def test_sessions_are_for_tokens(target: str) -> None:
     """A key or a password has none, whether it was looked up or not."""
     known = keyed()
     remember(known)
-    for line in (WITH_KEY, b"Authorization: Basic em9lOnA="):
+    for line in (WITH_KEY, WITH_BASIC):
         decision = answer(known, head(target, line))
         assert isinstance(decision, Respond)
         assert (decision.reason, decision.unchecked) == ("token_type", None)
     served = answer(known, head("/whoami", WITH_KEY))
     assert isinstance(served, Serve)
     assert served.token is not None
+
+
+def test_a_handshake_is_judged_as_a_request_first() -> None:
+    """THREATS.md WS-01: a stranger learns nothing of where there are websockets."""
+    tunnels = snapshot(route("/ws", websocket=True), route("/p"))
+
+    assert isinstance(answer(tunnels, head("/ws", *LINES, GOOD)), Forward)
+    assert reason_of(answer(tunnels, head("/p", *LINES, GOOD))) is Reason.WEBSOCKET_REFUSED
+    for path in ("/ws", "/p"):
+        assert reason_of(answer(tunnels, head(path, *LINES))) is Reason.CREDENTIAL_MISSING

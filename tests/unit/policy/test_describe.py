@@ -59,6 +59,8 @@ def test_a_feature_is_told_of_where_a_route_has_it() -> None:
             rate_limit=RateLimit(5, 60, "sub"),
             rewrite=compile_rewrite("/y", "/x"),
             response_timeout_s=1.5,
+            websocket=True,
+            ends_with_token=True,
             request_changes=FieldChanges(frozenset((b"x-a", b"x-b")), (b"X-A: secret",)),
             answer_changes=FieldChanges(frozenset((b"server",))),
         )
@@ -74,7 +76,13 @@ def test_a_feature_is_told_of_where_a_route_has_it() -> None:
         "max_age_s": 600,
     }
     assert (described["rewrite"], described["response_timeout_s"]) == ("/y", 1.5)
-    assert described["rate_limit"] == {"requests": 5, "per_s": 60, "key": "sub"}
+    assert (described["websocket"], described["end_with_token"]) == (True, True)
+    assert described["rate_limit"] == {
+        "requests": 5,
+        "per_s": 60,
+        "key": "sub",
+        "on_redis_failure": "local",
+    }
     assert described["request_headers"] == {"set": ["X-A"], "remove": ["x-b"]}
     assert described["response_headers"] == {"set": [], "remove": ["server"]}
     assert describe_cors(Cors(any_origin=True))["origins"] == ["*"]

@@ -64,12 +64,16 @@ def test_a_place_says_what_it_holds() -> None:
     ("endpoint", "authority"),
     [
         (Endpoint("127.0.0.1", 9000), b"127.0.0.1:9000"),
-        (Endpoint("products", 80), b"products:80"),
+        (Endpoint("products", 80), b"products"),
         (Endpoint("::1", 9000), b"[::1]:9000"),
+        (Endpoint("::1", 443, secure=True), b"[::1]"),
+        (Endpoint("products", 443), b"products:443"),
+        (Endpoint("products", 80, secure=True), b"products:80"),
+        (Endpoint("localhost", 0, socket="/run/x"), b"localhost"),
     ],
 )
 def test_an_endpoint_is_named_by_its_authority(endpoint: Endpoint, authority: bytes) -> None:
-    """RFC 3986 section 3.2.2: IPv6 in brackets."""
+    """RFC 3986 section 3.2.2: IPv6 in brackets, and no port that the scheme has anyway."""
     assert authority == endpoint.authority
 
 
@@ -153,3 +157,16 @@ def test_field_changes_know_every_spelling() -> None:
         b"X-Ab: 3",
         b"X-A: new",
     ]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "shown", "url"),
+    [
+        (Endpoint("a", 80), "a:80", "http://a/x"),
+        (Endpoint("::1", 8443, secure=True), "https://[::1]:8443", "https://[::1]:8443/x"),
+        (Endpoint("localhost", 0, socket="/run/x"), "unix:/run/x", "unix:/run/x:/x"),
+    ],
+)
+def test_an_endpoint_says_how_it_is_reached(endpoint: Endpoint, shown: str, url: str) -> None:
+    """In logs and explanations TLS and sockets can be told from plain HTTP."""
+    assert (str(endpoint), endpoint.url("/x")) == (shown, url)

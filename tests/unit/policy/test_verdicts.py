@@ -13,6 +13,7 @@ from gateway.policy.revoked import NoRevocations
 from tests.kit.explained import VALID, explained
 from tests.kit.policy import Told, bearer, head, request, route, snapshot
 from tests.kit.tokens import NOW_S, REMOVED, mint, signing_key
+from tests.kit.websocket import LINES
 
 FORGED: Final = replace(signing_key(kid="forged"), kid=signing_key().kid)
 
@@ -103,6 +104,9 @@ CASES = [
         "body size",
         Reason.BODY_TOO_LARGE,
         id="size",
+    ),
+    pytest.param(
+        head("/maybe", *LINES), "websocket handshake", Reason.WEBSOCKET_REFUSED, id="websocket"
     ),
     pytest.param(
         head("/api/products/7", bearer(mint({"username": "a\nb"}))),
@@ -276,3 +280,15 @@ def test_of_an_api_key_nothing_is_told_that_is_judged_of_tokens(
 
     assert [check.name for check in told.checks] == ["route", "credential", name]
     assert told.checks[-1].reason is reason
+
+
+@pytest.mark.parametrize(
+    ("lines", "ends"),
+    [([bearer(VALID)], "when the token ends"), ([], "with its connections only")],
+)
+def test_a_tunnel_is_told_of_and_how_it_ends(lines: list[bytes], ends: str) -> None:
+    """Without a token nothing of the gateway's ends it."""
+    checks = {check.name: check for check in explained(head("/limited", *LINES, *lines)).checks}
+
+    assert checks["websocket handshake"].passed
+    assert checks["websocket handshake"].detail == f"a tunnel, which ends {ends}"

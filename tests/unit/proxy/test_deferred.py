@@ -150,6 +150,7 @@ def test_the_end_of_the_loop_is_no_answer() -> None:
     async def test() -> None:
         trial = Trial(GET)
         trial.deferred.start()
+        await trial.settle()
         assert trial.deferred._task is not None
         trial.deferred._task.cancel()
         await trial.settle()

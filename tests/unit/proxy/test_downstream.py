@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from gateway.policy.model import Limits
-from tests.kit.policy import head, route, snapshot
+from gateway.policy.model import Auth, Limits
+from tests.kit.policy import SERVICE, head, route, snapshot
 from tests.kit.transport import Client
 
 LIMITS = Limits(buffer_bytes=1024)
@@ -154,13 +154,23 @@ def test_lingering_waits_for_an_answer_that_is_not_sent_yet() -> None:
     run(test)
 
 
-def test_beyond_the_limit_a_connection_is_closed_at_once() -> None:
-    """``limits.connections``: those that are there go on."""
+def test_a_body_in_drops_is_given_up() -> None:
+    """DOS-02: a byte a second moves the pause's deadline, but not that of the pace."""
 
     async def test(client: Client) -> None:
-        client.connections.update(range(client.worker.snapshot.limits.connections))
-        client.protocol.connection_made(client.transport)
+        client.connect_upstream(SERVICE)
+        client.protocol.data_received(head("/open", b"Content-Length: 1000", method="POST"))
+        seconds = 0
+        while not client.transport.is_over() and seconds < 60:
+            client.pass_time(1)
+            seconds += 1
+            if not client.transport.is_over():
+                client.protocol.data_received(b"a")
 
-        assert client.transport.aborted
+        assert 10 <= seconds < 15
+        assert b"408 Request Timeout" in client.transport.written
 
-    run(test)
+    async def main() -> None:
+        await test(Client(snapshot(route("/open", auth=Auth.NONE), limits=LIMITS)))
+
+    asyncio.run(main())

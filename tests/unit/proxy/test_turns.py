@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from gateway.policy.model import Auth
-from gateway.proxy.downstream import TURN_BYTES, TURN_REQUESTS
+from gateway.proxy.downstream import TURN_REQUESTS
+from gateway.proxy.intake import TURN_BYTES
 from tests.kit.policy import head, route, snapshot
 from tests.kit.transport import Client
 

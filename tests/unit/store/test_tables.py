@@ -7,6 +7,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+import gateway.store.partial_indexes  # noqa: F401 (adds them to the tables)
 from gateway.store.engine import Store
 from gateway.store.migrate import LOCK
 from gateway.store.tables import REVISION, metadata
