@@ -6,6 +6,7 @@ Two workers, one store; the admin API on one of them.
 import json
 import socket
 import threading
+import time
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ class House:
 
 @pytest.fixture(scope="module")
 def running(shared_upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """That gateway; ``/p`` and ``/optional`` take all kinds, ``/bearer`` tokens only."""
+    """That gateway; ``/p``, ``/scoped`` and ``/optional`` take all kinds, ``/bearer`` tokens."""
     folder = tmp_path_factory.mktemp("api-keys")
     document = configuration(
         shared_upstream.port,
@@ -74,14 +75,12 @@ def running(shared_upstream: Upstream, tmp_path_factory: pytest.TempPathFactory)
         {"header": "X-Api-Key", "kind": "api_key"},
         {"header": "Authorization", "scheme": "Basic"},
     ]
-    document["routes"].append(
-        {
-            "name": "bearer",
-            "path": "/bearer/**",
-            "upstream": "raw",
-            "credentials": [{"header": "Authorization", "scheme": "Bearer"}],
-        }
-    )
+    bearer = {"credentials": [{"header": "Authorization", "scheme": "Bearer"}]}
+    scoped = {"require": {"scopes": ["a:read"]}}
+    document["routes"] += [
+        {"name": "bearer", "path": "/bearer/**", "upstream": "raw", **bearer},
+        {"name": "scoped", "path": "/scoped/**", "upstream": "raw", **scoped},
+    ]
     with GatewayProcess(document, folder) as process:
         process.wait_for_first_hash()
         yield House(process, shared_upstream)
@@ -142,6 +141,25 @@ def test_an_owner_who_is_disabled_or_demoted_takes_the_keys_along(house: House) 
     assert house.outcomes(field) == {200}
     house.admin(b"DELETE", path)
     assert house.outcomes(field) == {"api_key_invalid"}
+
+
+def test_a_key_has_of_its_owners_scopes_those_it_was_made_with(house: House) -> None:
+    """And no more than the owner still has."""
+    xan = house.add_user("xan", scopes=["a:read", "a:write"])
+    reads, writes = (keyed(house.make_key(xan, scopes=[scope])) for scope in ("a:read", "a:write"))
+    assert house.outcomes(reads, b"/scoped/x") == {200}
+    assert house.outcomes(writes, b"/scoped/x") == {"scope_missing"}
+    house.admin(b"PATCH", b"/users/" + xan.encode(), {"scopes": ["a:write"]})
+    assert house.outcomes(reads, b"/scoped/x") == {"scope_missing"}
+
+
+def test_a_key_ends_when_it_was_told_to(house: House) -> None:
+    """THREATS CACHE-01: on both workers, though they have it looked up; and for good."""
+    field = keyed(house.make_key(expires_in=2))
+    deadline_s = time.monotonic() + 30
+    while (outcomes := house.outcomes(field, count=4)) != {"token_expired"}:
+        assert outcomes <= {200, "token_expired"}
+        assert time.monotonic() < deadline_s
 
 
 def test_a_changed_password_ends_what_was_remembered_of_the_old_one(house: House) -> None:
