@@ -21,6 +21,7 @@ from gateway.errors import Reason
 from gateway.http1.fields import parse_fields
 from gateway.http1.names import NameTable
 from gateway.http1.response import parse_response_head
+from gateway.policy.checked import CheckedCredentials
 from gateway.policy.claim_headers import ClaimHeader, HeaderPlan
 from gateway.policy.decide import decide
 from gateway.policy.model import (
@@ -161,6 +162,7 @@ def make_snapshot(issuer: Issuer) -> Snapshot:
             credentials=[place.name for place in PLACES],
         ),
         verifier=TokenVerifier((issuer,)),
+        checked=CheckedCredentials(b"a key of the benchmark"),
         places=PLACES,
         routes=(route,),
         upstreams=(upstream,),

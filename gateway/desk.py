@@ -4,22 +4,28 @@ The rule to keep in mind: who opens a desk closes it, and a command's desk has n
 revocations: what it revokes, the workers hear within a second.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from gateway.config.load import Config
 from gateway.errors import ConfigError
 from gateway.issuer.accounts import Accounts
+from gateway.issuer.api_keys import ApiKeys
+from gateway.issuer.credential_check import CredentialCheck
 from gateway.issuer.key_ring import KeyRing
 from gateway.issuer.key_rotation import KeyKeeper, KeyPolicy
 from gateway.issuer.keys import SigningKey, UnfitKeyError, parse_signing_key, secret_key
-from gateway.issuer.mint import TokenSettings
+from gateway.issuer.login import Login
+from gateway.issuer.mint import TokenSettings, claims_of
 from gateway.issuer.revocation_table import RevocationTable
 from gateway.issuer.revoker import Revoker
 from gateway.issuer.sessions import Sessions
 from gateway.issuer.user_admin import UserAdmin
 from gateway.issuer.users import FileUsers, User
+from gateway.policy.tokens import Issuer
 from gateway.store.engine import Store
 from gateway.store.faults import StoreUnavailableError, UnfitStoreError
 from gateway.store.keys import KeyBox
@@ -36,6 +42,7 @@ class Desk:
     revoker: Revoker
     sessions: Sessions
     users: UserAdmin
+    api_keys: ApiKeys
     keeper: KeyKeeper | None  # None: the configuration has the key
 
     def check_keeper(self, config: Config) -> KeyKeeper:
@@ -68,12 +75,14 @@ def make_desk(config: Config, store: Store, table: RevocationTable | None = None
             algorithm=config.settings.tokens.algorithm, token_lifetime_s=token_lifetime_s(config)
         )
         keeper = KeyKeeper(store, _key_box(config), policy)
+    accounts = Accounts(file_users)
     return Desk(
         store=store,
-        accounts=Accounts(file_users),
+        accounts=accounts,
         revoker=revoker,
         sessions=Sessions(store, revoker),
         users=UserAdmin(store, revoker, file_users),
+        api_keys=ApiKeys(store, accounts, revoker),
         keeper=keeper,
     )
 
@@ -141,6 +150,26 @@ def token_settings(config: Config) -> TokenSettings:
         access_lifetime_s=tokens.access_lifetime,
         claims=tokens.claims,
     )
+
+
+def make_credential_check(
+    config: Config, desk: Desk, login: Login, epoch: Callable[[], int], clock: Callable[[], float]
+) -> CredentialCheck:
+    """Return what looks up API keys and passwords for one worker; *epoch* as it knows it."""
+    settings = token_settings(config)
+    issuer = Issuer(name=settings.issuer, audiences=frozenset(settings.audience), keys=())
+    return CredentialCheck(
+        api_keys=desk.api_keys,
+        login=login,
+        claims_of=partial(_claims_of, settings),
+        issuer=issuer,
+        epoch=epoch,
+        clock=clock,
+    )
+
+
+def _claims_of(settings: TokenSettings, user: User, now_s: int) -> dict[str, Any]:
+    return claims_of(user, settings, now_s)
 
 
 def configured_key(config: Config) -> SigningKey | None:

@@ -43,6 +43,7 @@ class Reason(StrEnum):
     TOKEN_CLAIM_MISSING = "token_claim_missing"
     TOKEN_REVOKED = "token_revoked"
     LOGIN_FAILED = "login_failed"
+    API_KEY_INVALID = "api_key_invalid"
     REFRESH_INVALID = "refresh_invalid"
     REFRESH_EXPIRED = "refresh_expired"
     REFRESH_REUSED = "refresh_reused"
@@ -118,6 +119,7 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.TOKEN_CLAIM_MISSING: ReasonInfo(401, "The token lacks a claim that is required."),
     Reason.TOKEN_REVOKED: ReasonInfo(401, "The token has been revoked."),
     Reason.LOGIN_FAILED: ReasonInfo(401, "The username or the password is wrong."),
+    Reason.API_KEY_INVALID: ReasonInfo(401, "The API key does not count here."),
     Reason.REFRESH_INVALID: ReasonInfo(401, "The refresh token does not count here."),
     Reason.REFRESH_EXPIRED: ReasonInfo(401, "The refresh token has expired."),
     Reason.REFRESH_REUSED: ReasonInfo(401, "The refresh token was spent before; its session ends."),

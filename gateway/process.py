@@ -30,7 +30,14 @@ from gateway.control.admin_probes import ISSUERS, OK, RATE_LIMITS, TRAFFIC
 from gateway.control.admin_token import AdminToken
 from gateway.control.app import ControlServices, build_control
 from gateway.control.guard import Guard, listener_names
-from gateway.desk import Desk, configured_key, make_desk, store_url, token_settings
+from gateway.desk import (
+    Desk,
+    configured_key,
+    make_credential_check,
+    make_desk,
+    store_url,
+    token_settings,
+)
 from gateway.errors import CredentialError, Reason
 from gateway.file_watch import FileWatch
 from gateway.issuer.grants import Granter, Lifetimes
@@ -208,6 +215,7 @@ class _Parts:
             revocations=_view(config, table),
         )
         self.worker.on_keys_wanted = self.trust.want
+        self._look_up_credentials()
         if config.settings.redis is not None:
             self.worker.shared_limits = SharedLimiter(config.settings.redis.get_secret_value())
         self.observer = Observer(config, plan.table_path.parent, _clock)
@@ -242,6 +250,7 @@ class _Parts:
         self.worker.revocations = _view(config, self._table)
         control = build_control(self._control_services())
         self.worker.use(replace(snapshot, verifier=verifier), control)
+        self._look_up_credentials()
         if self.sync is not None:
             self.sync.use_keeper(desk.keeper)
         if self._admin is not None:
@@ -337,6 +346,7 @@ class _Parts:
         return AdminServices(
             users=desk.users,
             sessions=desk.sessions,
+            api_keys=desk.api_keys,
             revoker=desk.revoker,
             keeper=desk.keeper,
             hash_password=self._passwords.hash,
@@ -363,13 +373,28 @@ class _Parts:
         )
         return [*own, *watching, self.trust.run()]
 
+    def _look_up_credentials(self) -> None:
+        """Look API keys and passwords up by the configuration as it is now."""
+        check = make_credential_check(
+            self._config, self.desk, self._login(), lambda: self._table.epoch, _clock
+        )
+        self.worker.checks.check = check.check
+
+    def _granter(self) -> Granter:
+        desk, tokens = self.desk, self._config.settings.tokens
+        lifetimes = Lifetimes(idle_s=tokens.refresh_lifetime, absolute_s=tokens.session_lifetime)
+        return Granter(desk.store, desk.accounts, self._minter, desk.revoker, lifetimes)
+
+    def _login(self) -> Login:
+        desk = self.desk
+        return Login(desk.store, desk.accounts, self._passwords, self._granter())
+
     def _control_services(self) -> ControlServices:
         config, desk = self._config, self.desk
         tokens = config.settings.tokens
-        lifetimes = Lifetimes(idle_s=tokens.refresh_lifetime, absolute_s=tokens.session_lifetime)
-        granter = Granter(desk.store, desk.accounts, self._minter, desk.revoker, lifetimes)
+        granter = self._granter()
         return ControlServices(
-            login=Login(desk.store, desk.accounts, self._passwords, granter),
+            login=self._login(),
             granter=granter,
             sessions=desk.sessions,
             keys=lambda: self.ring,

@@ -153,7 +153,8 @@ def _summary(explanation: Explanation) -> list[tuple[str, str]]:
     decision = explanation.decision
     rows = [("  decision", explanation.outcome), ("  route", explanation.route or "none")]
     if isinstance(decision, Respond):
-        rows.append(("  status", f"{decision.status} {decision.reason or ''}".rstrip()))
+        if decision.unchecked is None:
+            rows.append(("  status", f"{decision.status} {decision.reason or ''}".rstrip()))
         rows.append(("  detail", decision.detail or "nothing to say"))
     rows += [("  upstream", url) for url in explanation.upstream_urls]
     return rows

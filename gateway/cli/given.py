@@ -60,9 +60,9 @@ def parse_attributes(given: Iterable[str]) -> dict[str, Any]:
     return dict(_parse_attribute(text) for text in given if text)
 
 
-def parse_lifetime(given: str) -> int:
+def parse_lifetime(given: str, option: str = "--lifetime") -> int:
     """Return a duration as the file writes it, in seconds."""
-    seconds: int = _parse(_LIFETIME, given, "--lifetime")
+    seconds: int = _parse(_LIFETIME, given, option)
     return seconds
 
 

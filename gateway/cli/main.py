@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 import typer
 
+from gateway.cli.api_keys import api_keys_app
 from gateway.cli.check import check
 from gateway.cli.demo import demo
 from gateway.cli.explain import explain
@@ -40,6 +41,7 @@ app.command(short_help="Print the configuration's JSON Schema.")(schema)
 app.command("hash-password", short_help="Make a hash for password_hash.")(hash_password)
 app.add_typer(users_app, name="users")
 app.add_typer(sessions_app, name="sessions")
+app.add_typer(api_keys_app, name="api-keys")
 app.add_typer(keys_app, name="keys")
 app.add_typer(token_app, name="token")
 app.command(short_help="Show it all at work.")(demo)

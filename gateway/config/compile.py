@@ -6,6 +6,7 @@ meet. All faults are collected. Nothing is read but the settings: keys come in a
 
 from collections.abc import Mapping
 from dataclasses import replace
+from secrets import token_bytes
 from typing import Final
 
 from gateway.config.issuers import NO_OTHERS, check_issuers, other_issuers
@@ -28,6 +29,7 @@ from gateway.config.weakness import (
     find_upstream_warnings,
 )
 from gateway.errors import ConfigError
+from gateway.policy.checked import CheckedCredentials
 from gateway.policy.model import (
     CONTROL_ENDPOINTS,
     Auth,
@@ -45,6 +47,7 @@ from gateway.policy.routing import Pattern, Router, RouteTieError
 from gateway.policy.signature import VerificationKey
 from gateway.policy.tokens import Issuer, TokenVerifier
 
+_MAC_KEY_BYTES: Final = 32
 _CONTROL: Final = build_control_router(CONTROL_ENDPOINTS)
 
 
@@ -76,6 +79,7 @@ def compile_snapshot(
         router=compiler.router,
         names=placement.names(keep_odd_names=settings.limits.odd_header_names == "keep"),
         verifier=make_verifier(config, keys, others),
+        checked=CheckedCredentials(token_bytes(_MAC_KEY_BYTES)),
         places=placement.places,
         routes=tuple(compiler.routes),
         upstreams=tuple(compiler.upstreams.values()),

@@ -47,7 +47,6 @@ _ANSWER_FRAMING: Final = frozenset(
     )
 )  # fmt: skip
 _IDENTITY_CURE: Final = "choose a name of your own, for example X-User-Id"
-_LATER_SCHEMES: Final = ("basic",)
 _OTHER_SCHEMES: Final = ("digest", "negotiate", "ntlm")
 
 
@@ -119,8 +118,6 @@ def _check_plain_name(value: str) -> str:
 
 
 def _check_scheme(value: str) -> str:
-    if value.lower() in _LATER_SCHEMES:
-        raise refusal("the scheme {value} is not in this version yet", "use Bearer")
     if _SCHEME.fullmatch(value) is None or value.lower() in _OTHER_SCHEMES:
         raise refusal("{value} is not a scheme that carries a token", "use Bearer")
     return value

@@ -8,6 +8,7 @@ from gateway.config.route_settings import ClaimHeaders, ClaimHeaderSettings
 from gateway.config.token_settings import CredentialSettings
 from gateway.errors import ConfigError
 from gateway.http1.names import NameTable, fold
+from gateway.policy.checked import CredentialKind
 from gateway.policy.claim_headers import ClaimHeader, HeaderFormat, HeaderPlan
 from gateway.policy.model import CredentialPlace, PlaceKind
 
@@ -83,14 +84,18 @@ def _header(name: str, what: ClaimHeaderSettings) -> ClaimHeader:
 
 
 def _place(settings: CredentialSettings) -> CredentialPlace:
+    holds = CredentialKind(settings.kind)
     if settings.cookie is not None:
-        return CredentialPlace(PlaceKind.COOKIE, settings.cookie.encode("ascii"))
+        return CredentialPlace(PlaceKind.COOKIE, settings.cookie.encode("ascii"), holds=holds)
     if settings.query is not None:
-        return CredentialPlace(PlaceKind.QUERY, settings.query.encode("ascii"))
+        return CredentialPlace(PlaceKind.QUERY, settings.query.encode("ascii"), holds=holds)
     name = (settings.header or "").lower().encode("ascii")
     if settings.scheme is None:
-        return CredentialPlace(PlaceKind.RAW, name)
-    return CredentialPlace(PlaceKind.SCHEME, name, settings.scheme.lower().encode("ascii"))
+        return CredentialPlace(PlaceKind.RAW, name, holds=holds)
+    scheme = settings.scheme.lower().encode("ascii")
+    if scheme == b"basic":
+        holds = CredentialKind.BASIC
+    return CredentialPlace(PlaceKind.SCHEME, name, scheme, holds)
 
 
 def _check_places(config: Config, placement: Placement) -> None:
@@ -99,8 +104,9 @@ def _check_places(config: Config, placement: Placement) -> None:
         before = placement.places[:index]
         at = config.place("credentials", index)
         raw_beside_scheme = {PlaceKind.RAW, PlaceKind.SCHEME}
-        if place in before:
-            placement.faults.append(ConfigError(at, f"the {place} stands here twice", "remove one"))
+        if any(place.where == other.where for other in before):
+            fault = f"the {place.where} stands here twice"
+            placement.faults.append(ConfigError(at, fault, "remove one"))
         elif any(
             o.name == place.name and {o.kind, place.kind} == raw_beside_scheme for o in before
         ):

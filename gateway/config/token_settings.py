@@ -133,6 +133,10 @@ class CredentialSettings(Section):
         default=None,
         description="The scheme before the token; without it the value is the raw token.",
     )
+    kind: Literal["token", "api_key"] = Field(
+        default="token",
+        description="What is there; with the scheme Basic it is a username and a password.",
+    )
     cookie: CookieName | None = Field(default=None, description="The name of a cookie.")
     query: ParameterName | None = Field(
         default=None, description="The name of a query parameter; such tokens end up in logs."
@@ -147,4 +151,6 @@ class CredentialSettings(Section):
             )
         if self.scheme is not None and self.header is None:
             raise refusal("only a header has a scheme", "remove 'scheme'", "scheme")
+        if self.kind != "token" and (self.scheme or "").lower() == "basic":
+            raise refusal("Basic holds a username and a password", "remove 'kind'", "kind")
         return self

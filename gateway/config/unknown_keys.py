@@ -36,17 +36,10 @@ _SECTIONS: Final[tuple[tuple[tuple[str, ...], type[BaseModel]], ...]] = (
     (("routes", _ANY, "claim_headers", _ANY), ClaimHeaderSettings),
 )
 
-# Keys of the design that a later version has.
-_LATER: Final[dict[type[BaseModel], frozenset[str]]] = {
-    CredentialSettings: frozenset(("kind",)),
-}
-
 
 def find_cure(parent: Path, key: str) -> str:
     """Say what to do about the unknown *key* in the section at *parent*."""
     section = _section_at(parent)
-    if key in _LATER.get(section, ()):
-        return "this key is not in this version yet; remove it"
     close = difflib.get_close_matches(key, section.model_fields, n=1)
     homes = [path for path, other in _SECTIONS if key in other.model_fields]
     if homes:

@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.control.admin_api_keys import ApiKeyEndpoints
 from gateway.control.admin_keys import KeyEndpoints
 from gateway.control.admin_metrics import metrics_handler
 from gateway.control.admin_probes import Readiness, livez, readyz_handler
@@ -23,6 +24,7 @@ from gateway.control.answers import Handler, json_answer
 from gateway.control.app import build_app
 from gateway.control.guard import Guard
 from gateway.http1.names import NameTable
+from gateway.issuer.api_keys import ApiKeys
 from gateway.issuer.key_rotation import KeyKeeper
 from gateway.issuer.revoker import Revoker
 from gateway.issuer.sessions import Sessions
@@ -38,6 +40,7 @@ class AdminServices:
 
     users: UserAdmin
     sessions: Sessions
+    api_keys: ApiKeys
     revoker: Revoker
     keeper: KeyKeeper | None  # None: the configuration has the key
     hash_password: Callable[[str], Awaitable[str]]  # as ``PasswordChecker.hash``
@@ -58,6 +61,10 @@ def _users(services: AdminServices) -> UserEndpoints:
 
 def _sessions(services: AdminServices) -> AllSessionEndpoints:
     return AllSessionEndpoints(services.sessions, services.clock)
+
+
+def _api_keys(services: AdminServices) -> ApiKeyEndpoints:
+    return ApiKeyEndpoints(services.api_keys, services.clock)
 
 
 def _keys(services: AdminServices) -> KeyEndpoints:
@@ -93,6 +100,9 @@ GUARDED: Final[tuple[Row, ...]] = (
     ("DELETE", "/users/{id}/sessions", lambda services: _sessions(services).end_all_of_user),
     ("GET", "/sessions", lambda services: _sessions(services).list_page),
     ("DELETE", "/sessions/{id}", lambda services: _sessions(services).end),
+    ("GET", "/api-keys", lambda services: _api_keys(services).list_page),
+    ("POST", "/api-keys", lambda services: _api_keys(services).create),
+    ("DELETE", "/api-keys/{id}", lambda services: _api_keys(services).revoke),
     ("GET", "/keys", lambda services: _keys(services).list_all),
     ("POST", "/keys/rotate", lambda services: _keys(services).rotate),
     ("POST", "/revocations", lambda services: _revocations(services).add),

@@ -110,17 +110,34 @@ class Granter:
             address=login.visitor.address,
         )
         async with self._store.write() as tx:
-            user = await self._accounts.hold(tx, login.user)
+            user = await self._hold(tx, login, now_s)
             if user is None:
                 return None
-            if login.new_hash is not None and user.is_stored:
-                old_hash = user.password_hash
-                await users.set_password_hash(
-                    tx, user.id, login.new_hash, now_s=now_s, replaces=old_hash
-                )
             await sessions.start(tx, session, refresh_token)
             await throttle.forgive(tx, login.ticket, now_s=now_s)
         return await self._grant(user, session, refresh_token, now_s)
+
+    async def let_in(self, login: CheckedLogin, now_s: float) -> User | None:
+        """Return the user, for one request and without a session; None as ``begin``.
+
+        Raises:
+            StoreUnavailableError: Nobody is let in.
+        """
+        async with self._store.write() as tx:
+            user = await self._hold(tx, login, now_s)
+            if user is not None:
+                await throttle.forgive(tx, login.ticket, now_s=now_s)
+        return user
+
+    async def _hold(self, tx: Writing, login: CheckedLogin, now_s: float) -> User | None:
+        """Lock the user whose password was right, and keep the stronger hash of it."""
+        user = await self._accounts.hold(tx, login.user)
+        if user is not None and user.is_stored and login.new_hash is not None:
+            old_hash = user.password_hash
+            await users.set_password_hash(
+                tx, user.id, login.new_hash, now_s=now_s, replaces=old_hash
+            )
+        return user
 
     async def refresh(self, presented: str, now_s: float) -> Grant | Reason:
         """Return the next pair of tokens, or why there is none.

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from gateway.issuer import throttle
 from gateway.issuer.revocation_table import KEPT_AFTER_EXPIRY_S, RevocationTable
 from gateway.issuer.shared_file import SharedFileError
-from gateway.store import revocations, rotation, sessions, throttles
+from gateway.store import api_keys, revocations, rotation, sessions, throttles
 from gateway.store.engine import Store
 from gateway.store.faults import StoreUnavailableError
 
@@ -19,6 +19,7 @@ STORE_PERIOD_S: Final = 600.0
 TABLE_PERIOD_S: Final = 5.0
 _DAY_S: Final = 86_400.0
 SPENT_KEPT_S: Final = 30 * _DAY_S  # a spent token is known as stolen for so long
+API_KEYS_KEPT_S: Final = 30 * _DAY_S  # beyond their end: who presents one is told that it ended
 SESSIONS_KEPT_S: Final = 7 * _DAY_S  # beyond their absolute end, for who looks into what happened
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,8 @@ async def tidy_store(store: Store, now_s: float) -> None:
         await rotation.purge_spent(tx, before_s=now_s - SPENT_KEPT_S)
     async with store.write() as tx:
         await sessions.purge(tx, before_s=now_s - SESSIONS_KEPT_S)
+    async with store.write() as tx:
+        await api_keys.purge(tx, before_s=now_s - API_KEYS_KEPT_S)
     async with store.write() as tx:
         await throttles.purge(tx, before_s=now_s - throttle.WINDOW_S)
         await throttles.purge_addresses(tx, before_s=now_s - throttle.KNOWN_ADDRESS_S)

@@ -5,8 +5,9 @@ logged from outside; both failures are one answer, after the work that ``passwor
 user is disabled is not seen either.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from gateway.issuer import throttle
 from gateway.issuer.accounts import Accounts
@@ -19,6 +20,8 @@ from gateway.store.engine import Store
 # Another login of the same user may put a stronger hash in place of the one that this one was
 # checked against: then the right password is right once more, against that.
 _TRIES: Final = 2
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,24 @@ class Login:
             PasswordsBusyError: Too many logins at once; nothing was checked or counted.
             StoreUnavailableError: Nobody can be let in now.
         """
+        return await self._let_in(attempt, now_s, self._granter.begin)
+
+    async def check(self, attempt: Attempt, now_s: float) -> User | Wait | None:
+        """Return the user, without a session; else as ``authenticate``, and counted like it.
+
+        Raises:
+            UnfitPasswordError: As ``authenticate``.
+            PasswordsBusyError: As ``authenticate``.
+            StoreUnavailableError: As ``authenticate``.
+        """
+        return await self._let_in(attempt, now_s, self._granter.let_in)
+
+    async def _let_in(
+        self,
+        attempt: Attempt,
+        now_s: float,
+        begin: Callable[[CheckedLogin, float], Awaitable[T | None]],
+    ) -> T | Wait | None:
         self._passwords.check_room()
         admitted, user = await self._admit(attempt, now_s)
         if isinstance(admitted, Wait):
@@ -73,9 +94,9 @@ class Login:
             login = CheckedLogin(
                 user=user, ticket=admitted, visitor=attempt.visitor, new_hash=check.new_hash
             )
-            grant = await self._granter.begin(login, now_s)
-            if grant is not None:
-                return grant
+            begun = await begin(login, now_s)
+            if begun is not None:
+                return begun
             async with self._store.read() as tx:
                 user = await self._accounts.find_by_name(tx, attempt.username)
         return None

@@ -100,24 +100,29 @@ class Minter:
         return AccessToken(text, lifetime_s)
 
     def _claims(self, user: User, session_id: str, now_s: int, lifetime_s: int) -> dict[str, Any]:
-        settings = self._settings
-        audience = settings.audience
-        claims: dict[str, Any] = {
-            "iss": settings.issuer,
-            "sub": user.id,
-            "aud": audience[0] if len(audience) == 1 else list(audience),
+        return claims_of(user, self._settings, now_s) | {
             "exp": now_s + lifetime_s,
-            "iat": now_s,
             "nbf": now_s,
             "jti": make_id(),
             "sid": session_id,
-            "username": user.username,
-            "roles": list(user.roles),
         }
-        if user.scopes:
-            claims["scope"] = " ".join(user.scopes)  # RFC 9068 section 2.2.3, RFC 8693 section 4.2
-        for claim, attribute in settings.claims.items():
-            value = user.attributes.get(attribute)
-            if value is not None:
-                claims[claim] = value
-        return claims
+
+
+def claims_of(user: User, settings: TokenSettings, now_s: int) -> dict[str, Any]:
+    """Return what is claimed of *user* at *now_s*, in whole seconds, however it was let in."""
+    audience = settings.audience
+    claims: dict[str, Any] = {
+        "iss": settings.issuer,
+        "sub": user.id,
+        "aud": audience[0] if len(audience) == 1 else list(audience),
+        "iat": now_s,
+        "username": user.username,
+        "roles": list(user.roles),
+    }
+    if user.scopes:
+        claims["scope"] = " ".join(user.scopes)  # RFC 9068 section 2.2.3, RFC 8693 section 4.2
+    for claim, attribute in settings.claims.items():
+        value = user.attributes.get(attribute)
+        if value is not None:
+            claims[claim] = value
+    return claims

@@ -167,6 +167,9 @@ class RevocationTable:
     def add(self, revocations: Iterable[Revocation]) -> None:
         """Revoke; when this returns, no process finds any of them good. Doing it twice is harmless.
 
+        Of a user there is a new epoch each time: of two changes within a second the second is no
+        news to tokens, but is to an API key that was looked up in between.
+
         Never waits for the disk, but at times for another writer; and once in a while, for each
         doubling of the table, for the copying of it (``purge`` does that ahead of time).
 
@@ -181,7 +184,8 @@ class RevocationTable:
                 digest = self.digest(revocation.kind.value, revocation.key)
                 times = _times_of(revocation)
                 batch[digest] = merge_times(batch.get(digest, times), times)
-            while not self._append(batch):
+            of_user = any(revocation.kind is RevocationKind.USER for revocation in page)
+            while not self._append(batch, tell=of_user):
                 self._rebuild(-inf, len(batch))
 
     def purge(self, now_s: float) -> bool:
@@ -257,13 +261,13 @@ class RevocationTable:
                 self._publish(log, log.written())
             yield log
 
-    def _append(self, batch: dict[Digest, Times]) -> bool:
-        """Write what is news; False where the log has no room for it."""
+    def _append(self, batch: dict[Digest, Times], *, tell: bool) -> bool:
+        """Write what is news, and *tell* even without; False where the log has no room for it."""
         with self._writing() as log:
             news = log.plan(batch)
             if len(news) > log.capacity - log.count:
                 return False
-            if news:
+            if news or tell:
                 self._publish(log, log.write(log.count, news))
             return True
 

@@ -13,7 +13,7 @@ from gateway.issuer.mint import make_id
 from gateway.issuer.revoker import Revoker
 from gateway.issuer.users import FileUsers
 from gateway.policy.users import canonical_username
-from gateway.store import sessions, users
+from gateway.store import api_keys, sessions, users
 from gateway.store.engine import Store, Writing
 from gateway.store.revocations import Revocation
 from gateway.store.sessions import EndReason
@@ -132,9 +132,10 @@ class UserAdmin:
             return await users.set_disabled(tx, user_id, disabled=False, now_s=now_s)
 
     async def remove(self, user_id: str, now_s: float) -> bool:
-        """Remove the user, and end all sessions; False where there is no such user."""
+        """Remove the user with all API keys, and end all sessions; False where there is none."""
 
         async def change(tx: Writing) -> bool:
+            await api_keys.remove_of_owner(tx, user_id)
             return await users.remove(tx, user_id)
 
         return await self._ending_all(user_id, EndReason.USER_REMOVED, now_s, change)

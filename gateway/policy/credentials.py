@@ -35,8 +35,10 @@ class Presented:
         found = self.found
         if not found:
             return None
-        token = found[0][1]
-        if len(found) > 1 and any(other != token for _, other in found):
+        place, token = found[0]
+        if len(found) > 1 and any(
+            other != token or where.holds is not place.holds for where, other in found
+        ):
             raise CredentialError(Reason.SEVERAL_CREDENTIALS)
         return token
 

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 from gateway.errors import CredentialError, Reason
 from gateway.http1.request import RequestHead
+from gateway.policy.checked import CredentialKind, UncheckedError
 from gateway.policy.claim_headers import UnfitClaimError
 from gateway.policy.cors import preflight_method
 from gateway.policy.credentials import Presented, find_presented
@@ -34,6 +35,7 @@ from gateway.policy.tokens import EndedTokenError, VerifiedToken
 # Looking a member up on its class takes 0.2 µs in CPython 3.11, a module's name a tenth of that.
 NONE: Final = Auth.NONE
 REQUIRED: Final = Auth.REQUIRED
+TOKEN: Final = CredentialKind.TOKEN
 
 _PERCENT: Final = 0x25
 _NOT_OURS: Final = "Only tokens that the gateway itself has issued are taken here."
@@ -99,6 +101,8 @@ def find_judge(snapshot: Snapshot, request: Request) -> Judge:
 def _refuse_credential(error: CredentialError, route: Route | None = None) -> Respond:
     respond = Respond(error.reason, error.detail, route=route)
     respond.issuer = error.issuer
+    if isinstance(error, UncheckedError):
+        respond.unchecked = error
     return respond
 
 
@@ -131,6 +135,7 @@ def authenticate(
         CredentialError: There is no credential and one is required, or the one there is is bad.
         EndedTokenError: It is a token that has expired or been revoked; or nobody can say whether
             it has been revoked.
+        UncheckedError: It is to be looked up whether it counts.
     """
     if auth is NONE:
         return None
@@ -139,6 +144,9 @@ def authenticate(
         if auth is REQUIRED:
             raise CredentialError(Reason.CREDENTIAL_MISSING)
         return None
+    kind = presented.found[0][0].holds
+    if kind is not TOKEN:
+        return snapshot.checked.find_good(kind, credential, now_s, revocations)
     token = snapshot.verifier.verify(credential, now_s)
     if revocations.is_stale(now_s):
         raise EndedTokenError(Reason.STORE_UNAVAILABLE, token, _UNHEARD)
@@ -159,6 +167,8 @@ def admit(
     Raises:
         CredentialError: As ``authenticate`` does, but for what this endpoint takes.
     """
+    if endpoint.takes_own_tokens_only:
+        _check_tokens(presented)
     try:
         token = authenticate(snapshot, presented, endpoint.auth, now_s, revocations)
         _check_own(endpoint, token)
@@ -172,6 +182,11 @@ def admit(
             refused = Reason.TOKEN_REVOKED if revoked else None
         return Serve(endpoint, error.token, refused)
     return Serve(endpoint, token)
+
+
+def _check_tokens(presented: Presented) -> None:
+    if any(place.holds is not TOKEN for place, _ in presented.found):
+        raise CredentialError(Reason.TOKEN_TYPE, _NOT_OURS)
 
 
 def _check_own(endpoint: ControlEndpoint, token: VerifiedToken | None) -> None:

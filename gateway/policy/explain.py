@@ -64,16 +64,19 @@ class Explanation:
 
     @property
     def outcome(self) -> str:
-        """``forward``, ``serve`` or ``respond``."""
+        """``forward``, ``serve`` or ``respond``; ``look up`` where the store says which."""
+        if isinstance(self.decision, Respond) and self.decision.unchecked is not None:
+            return "look up"
         return type(self.decision).__name__.lower()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the explanation as JSON can carry it."""
         refusal = self.decision if isinstance(self.decision, Respond) else None
+        refused = refusal is not None and refusal.unchecked is None
         return {
             "decision": self.outcome,
-            "status": refusal.status if refusal else None,
-            "reason": refusal.reason if refusal else None,
+            "status": refusal.status if refusal and refused else None,
+            "reason": refusal.reason if refusal and refused else None,
             "detail": refusal.detail if refusal else None,
             "target": self.target,
             "route": self.route,

@@ -67,8 +67,8 @@ def find_handshake_refusal(
     keys = values_of(head.fields.lines, KEY)
     if len(keys) != 1 or not is_key(keys[0]):
         return Reason.WEBSOCKET_REFUSED, _KEYLESS
-    by_cookie = token is not None and _comes_with_cookie(presented)
-    if by_cookie and not _may_come_from(route, request):
+    by_itself = token is not None and _comes_by_itself(presented)
+    if by_itself and not _may_come_from(route, request):
         return Reason.ORIGIN_DENIED, ""
     return None
 
@@ -84,9 +84,9 @@ def _fields_of(reason: Reason) -> tuple[tuple[bytes, bytes], ...]:
     )
 
 
-def _comes_with_cookie(presented: Presented) -> bool:
+def _comes_by_itself(presented: Presented) -> bool:
     """Whether a browser would send the credential whichever page opens the websocket."""
-    return any(place.kind is PlaceKind.COOKIE for place, _ in presented.found)
+    return any(place.kind is PlaceKind.COOKIE or place.takes_basic for place, _ in presented.found)
 
 
 def _may_come_from(route: Route, request: Request) -> bool:

@@ -13,6 +13,7 @@ from typing import Final, TypeAlias, assert_never
 from gateway.errors import REASONS, Reason
 from gateway.http1.names import NameTable, fold
 from gateway.http1.request import RequestHead, RequestParser
+from gateway.policy.checked import CheckedCredentials, CredentialKind, UncheckedError
 from gateway.policy.claim_headers import HeaderPlan
 from gateway.policy.cors import Cors
 from gateway.policy.peers import AddressSet, TrustedProxies
@@ -55,12 +56,24 @@ class CredentialPlace:
     kind: PlaceKind
     name: bytes  # of the field (lower case), the cookie or the query parameter
     scheme: bytes = b""  # lower case; with SCHEME only
+    holds: CredentialKind = CredentialKind.TOKEN
     in_header: bool = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "in_header", self.kind in (PlaceKind.SCHEME, PlaceKind.RAW))
 
+    @property
+    def takes_basic(self) -> bool:
+        """Whether it holds a username and a password."""
+        return self.holds is CredentialKind.BASIC
+
     def __str__(self) -> str:
+        suffix = ", API key" if self.holds is CredentialKind.API_KEY else ""
+        return self.where + suffix
+
+    @property
+    def where(self) -> str:
+        """Where it is, whatever it holds."""
         name = self.name.decode("ascii")
         match self.kind:
             case PlaceKind.SCHEME:
@@ -259,6 +272,7 @@ class Snapshot:
     router: Router[Route]
     names: NameTable
     verifier: TokenVerifier
+    checked: CheckedCredentials  # API keys and the like, as they were looked up lately
     places: tuple[CredentialPlace, ...]  # where the control plane looks for its credential
     routes: tuple[Route, ...] = ()  # in the order of the file
     upstreams: tuple[Upstream, ...] = ()
@@ -350,7 +364,7 @@ class Serve:
 class Respond:
     """Answer here and now; the service never hears of the request."""
 
-    __slots__ = ("detail", "fields", "issuer", "reason", "route", "status", "token")
+    __slots__ = ("detail", "fields", "issuer", "reason", "route", "status", "token", "unchecked")
 
     def __init__(
         self,
@@ -369,6 +383,7 @@ class Respond:
         self.token = token  # that was good, and not enough
         self.issuer = ""  # whose keys were too few: new ones may be had
         self.fields = fields  # what else the answer carries
+        self.unchecked: UncheckedError | None = None  # looked up, it may be decided otherwise
 
 
 Decision: TypeAlias = Forward | Serve | Respond

@@ -14,14 +14,17 @@ from gateway.errors import REASONS, Reason
 REASONS_PAGE: Final = "docs/decisions.md"
 
 _REALM: Final = 'Bearer realm="gateway"'
+# Beside the other, where a route takes Basic (RFC 7617 section 2.1).
+BASIC_CHALLENGE: Final = 'Basic realm="gateway", charset="UTF-8"'
 _INVALID_TOKEN: Final = f'{_REALM}, error="invalid_token"'
 # > If the request lacks any authentication information [...] the resource server SHOULD NOT include
 # > an error code   -- RFC 6750 section 3.1
-# A password and a refresh token stand in the body, so that they are none of it.
+# A password, an API key and a refresh token are no bearer tokens.
 _BARE: Final = frozenset(
     (
         Reason.CREDENTIAL_MISSING,
         Reason.LOGIN_FAILED,
+        Reason.API_KEY_INVALID,
         Reason.REFRESH_INVALID,
         Reason.REFRESH_EXPIRED,
         Reason.REFRESH_REUSED,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.errors import REASONS, CredentialError, Reason
+from gateway.policy.checked import CredentialKind, UncheckedError
 from gateway.policy.claim_headers import UnfitClaimError
 from gateway.policy.claims import find_claim
 from gateway.policy.cors import origin_of
@@ -173,7 +174,9 @@ def _refused_credential(error: CredentialError, presented: Presented) -> list[Ch
     reason = error.reason
     if reason in _BEFORE_THE_TOKEN:
         return [_refused("credential", reason, error.detail)]
-    if reason not in _STAGES_PASSED:
+    if isinstance(error, UncheckedError):
+        return [_found(presented), _refused("look-up", reason, error.detail)]
+    if reason not in _STAGES_PASSED or not _is_token(presented):
         return [_found(presented), _refused("token", reason, error.detail)]
     *passed, failed = _TOKEN_STAGES[: _STAGES_PASSED[reason] + 1]
     return [
@@ -181,6 +184,10 @@ def _refused_credential(error: CredentialError, presented: Presented) -> list[Ch
         *(_passed(stage) for stage in passed),
         _refused(failed, reason, error.detail),
     ]
+
+
+def _is_token(presented: Presented) -> bool:
+    return all(place.holds is CredentialKind.TOKEN for place, _ in presented.found)
 
 
 def _without_token(auth: Auth) -> Check:

@@ -8,10 +8,11 @@ from gateway.errors import REASONS, Reason
 from gateway.http1.request import RequestHead
 from gateway.http1.response import status_line
 from gateway.policy.model import Respond
-from gateway.policy.problem import challenge_for, problem_body
+from gateway.policy.problem import BASIC_CHALLENGE, challenge_for, problem_body
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _NO_CONTENT: Final = 204
+_UNAUTHORIZED: Final = 401
 # An overload of connections passes within a second or is no overload; keys are asked for each two.
 RETRY_AFTER_S: Final = 1
 _PASSING: Final = (
@@ -105,6 +106,9 @@ def _problem(respond: Respond, request_id: bytes) -> tuple[Fields, bytes]:
     challenge = challenge_for(reason)
     if challenge is not None:
         fields.append((b"WWW-Authenticate", challenge.encode("ascii")))
+    places = respond.route.places if respond.route is not None else ()
+    if respond.status == _UNAUTHORIZED and any(place.takes_basic for place in places):
+        fields.append((b"WWW-Authenticate", BASIC_CHALLENGE.encode("ascii")))
     if reason in _PASSING:
         fields.append((b"Retry-After", b"%d" % RETRY_AFTER_S))
     return fields, problem_body(reason, respond.detail, request_id.decode("ascii"))

@@ -3,12 +3,14 @@
 import logging
 import math
 from collections.abc import Callable, Coroutine
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from gateway.errors import Reason
 from gateway.http1.chunked import ChunkedDecoder
 from gateway.http1.request import RequestHead
 from gateway.observe.access import Record
+from gateway.policy.checked import Refused, UncheckedError
 from gateway.policy.decide import decide
 from gateway.policy.forwarding import client_of
 from gateway.policy.model import Decision, Forward, Request, Respond, Route, Serve, Snapshot
@@ -22,6 +24,9 @@ from gateway.proxy.pool import Pool
 from gateway.proxy.roles import Call, Client
 from gateway.proxy.shared_limits import SharedLimiter
 from gateway.proxy.worker import Worker
+
+# A revocation that comes between a look-up and the decision has the credential looked up once more.
+LOOK_UPS: Final = 3
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +52,18 @@ def dispatch(
     snapshot: Snapshot,
     request: Request,
     record: Record | None = None,
+    look_ups: int = LOOK_UPS,
 ) -> Call | Respond:
-    """Decide on a request and return what will answer it, not yet started."""
+    """Decide on a request and return what will answer it, not yet started.
+
+    Args:
+        client: Who asks.
+        worker: What this process has.
+        snapshot: What is decided by.
+        request: What is decided on.
+        record: Of the request, where it is told of.
+        look_ups: How often a credential may be looked up before it is decided once more.
+    """
     decision = decide_or_refuse(decide, snapshot, request, worker.clock(), worker.revocations)
     if record is not None:
         record.decision = decision
@@ -59,6 +74,10 @@ def dispatch(
         return _exchange(client, worker, request.head, decision, pool, record)
     if isinstance(decision, Serve):
         return _serve(client, worker, request, decision, record)
+    if decision.unchecked is not None and look_ups:
+        again = partial(dispatch, client, worker, snapshot, request, record, look_ups - 1)
+        finding = _look_up(worker, snapshot, request, decision.unchecked, again)
+        return Deferred(client, request.head, decision.route, finding)
     if decision.issuer:
         worker.on_keys_wanted(decision.issuer)
     return decision
@@ -86,6 +105,23 @@ def _serve(
     if (request.head.fields.content_length or 0) > MAX_BODY_BYTES:
         return Respond(Reason.BODY_TOO_LARGE)
     return ControlCall(client, request, serve, worker, record)
+
+
+async def _look_up(
+    worker: Worker,
+    snapshot: Snapshot,
+    request: Request,
+    unchecked: UncheckedError,
+    again: Callable[[], Call | Respond],
+) -> Call | Respond:
+    """Look a credential up, and decide again with what has come of it; or refuse."""
+    outcome = await worker.checks.look_up(unchecked, client_of(snapshot, request))
+    if isinstance(outcome, Refused):
+        retry_after = (b"Retry-After", b"%d" % outcome.retry_after_s)
+        fields = (retry_after,) if outcome.retry_after_s else ()
+        return Respond(outcome.reason, outcome.detail, fields=fields)
+    snapshot.checked.remember(unchecked, outcome)
+    return again()
 
 
 def _dispatch_limited(

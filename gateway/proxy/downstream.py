@@ -183,6 +183,10 @@ class Downstream(asyncio.Protocol):
         respond = Respond(reason, detail, route=route, fields=fields)
         self._answer_refusal(respond, unread=self._body is not None)
 
+    def hand_over(self, call: Call) -> None:
+        """Let *call* answer from now on, in place of the one that was not decided yet."""
+        self._call = call
+
     def finish(self, *, keep_alive: bool) -> None:
         """The answer is complete: on to the next request, or close."""
         self._call = None

@@ -33,6 +33,10 @@ class Client(Protocol):
         """Answer with a refusal; ends the exchange. Only while nothing of an answer was sent."""
         ...
 
+    def hand_over(self, call: "Call") -> None:
+        """Let *call* answer from now on, in place of the one that was not decided yet."""
+        ...
+
     def finish(self, *, keep_alive: bool) -> None:
         """The answer is complete."""
         ...

@@ -16,6 +16,7 @@ from gateway.policy.revoked import Revocations
 from gateway.policy.tokens import VerifiedToken
 from gateway.proxy.admission import Admission, own_room
 from gateway.proxy.answers import Fields
+from gateway.proxy.checks import Checks
 from gateway.proxy.endpoints import Endpoints
 from gateway.proxy.pool import Pool
 from gateway.proxy.rate_limiter import RateLimiter
@@ -52,6 +53,7 @@ class Worker:
         "_id_prefix",
         "access",
         "admission",
+        "checks",
         "clock",
         "connections",
         "control",
@@ -92,6 +94,7 @@ class Worker:
         self.rate_limiter = RateLimiter()
         self.admission = Admission(own_room())
         self.shared_limits: SharedLimiter | None = None  # set where they are shared
+        self.checks = Checks()
         self._endpoints: dict[str, Endpoints] = {}  # by the name of their upstream
         self.access: Access | None = None  # set where requests are told of
         self.connections: Collection[Any] = ()  # of clients; set with the first of them

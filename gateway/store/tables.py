@@ -25,7 +25,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION: Final = "0001"  # of the newest migration; a test compares it with the scripts
+REVISION: Final = "0002"  # of the newest migration; a test compares it with the scripts
 
 # So that both databases give constraints the same names, and a migration can name them.
 metadata: Final = MetaData(
@@ -80,6 +80,20 @@ refresh_tokens: Final = Table(
     Column("sealed_successor", LargeBinary),  # opens only with the token of this row itself
 )
 Index("ix_refresh_tokens_session_id", refresh_tokens.c.session_id)
+
+# No foreign key to ``users`` here either: the users of the configuration file own keys too.
+api_keys: Final = Table(
+    "api_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("secret_hash", LargeBinary, nullable=False),  # SHA-256
+    Column("owner_id", Text, nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("created_at_s", Double, nullable=False),
+    Column("expires_at_s", Double),
+    Column("revoked_at_s", Double),
+)
 
 revocations: Final = Table(
     "revocations",

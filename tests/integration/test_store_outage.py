@@ -5,13 +5,15 @@ import signal
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import argon2
 import pytest
 
+from gateway.policy.checked import ApiKey
 from tests.conftest import StartGateway
 from tests.kit.client import Client, connected_to_all
+from tests.kit.endpoints import ask
 from tests.kit.gateway import GatewayProcess, configuration, mint
 from tests.kit.postgres import PostgresServer, find_binaries
 from tests.kit.tally import Tally
@@ -25,6 +27,8 @@ LOGIN: Final = {"username": "alice", "password": "canary-password"}
 GOOD: Final = (200, "")
 REVOKED: Final = (401, "token_revoked")
 UNAVAILABLE: Final = (503, "store_unavailable")
+
+UNKNOWN_KEY: Final = b"X-Api-Key: %b\r\n" % ApiKey("0" * 32, "0" * 64).compose().encode()
 
 # How the server goes away, and how it comes back.
 OUTAGES: Final = {
@@ -56,16 +60,7 @@ def test_an_outage_is_outlived(
 ) -> None:
     """OPS-20, CACHE-10: 503 where revocations matter and no longer are known, 200 where not."""
     leave, come_back = OUTAGES[outage]
-    user = {"username": "alice", "password_hash": argon2.PasswordHasher().hash(LOGIN["password"])}
-    gateway = start_gateway(
-        configuration(
-            service.port,
-            store=server.create_database(outage),
-            workers=WORKERS,
-            limits={"store_silence": SILENCE},
-            users=[user],
-        )
-    )
+    gateway = start_gateway(_document(service.port, server.create_database(outage)))
     token, ended, kept = (mint(sid=name, jti=name) for name in ("good", "ended", "kept"))
     with connected_to_all(gateway.port, WORKERS) as clients:
         first = next(iter(clients.values()))[0]
@@ -77,6 +72,8 @@ def test_an_outage_is_outlived(
             assert _verdicts(clients, "/p", ended) == [REVOKED] * WORKERS
             # A logout that cannot be kept is not said to be done.
             assert first.ask("POST", "/logout", kept).verdict == UNAVAILABLE
+            # Nor is an API key let in, or refused for good, that cannot be looked up.
+            assert ask(gateway, b"GET", b"/p", fields=UNKNOWN_KEY).reason == UNAVAILABLE[1]
             _await_verdicts(clients, token, UNAVAILABLE)
             assert _verdicts(clients, "/public", "") == [GOOD] * WORKERS
             assert first.ask("POST", "/authenticate", content=LOGIN).verdict == UNAVAILABLE
@@ -91,6 +88,7 @@ def test_an_outage_is_outlived(
 
     with connected_to_all(gateway.port, WORKERS) as clients:
         _await_verdicts(clients, token, GOOD)
+        assert ask(gateway, b"GET", b"/p", fields=UNKNOWN_KEY).reason == "api_key_invalid"
         assert _verdicts(clients, "/p", ended) == [REVOKED] * WORKERS
         for (client,) in clients.values():
             granted = client.ask("POST", "/authenticate", content=LOGIN)
@@ -119,6 +117,20 @@ def test_an_outage_keeps_no_gateway_from_ending(
             assert client.read().verdict == UNAVAILABLE
         finally:
             come_back(server)
+
+
+def _document(service_port: int, store: str) -> dict[str, Any]:
+    document = configuration(
+        service_port,
+        store=store,
+        workers=WORKERS,
+        limits={"store_silence": SILENCE},
+        users=[
+            {"username": "alice", "password_hash": argon2.PasswordHasher().hash(LOGIN["password"])}
+        ],
+    )
+    document["credentials"].append({"header": "X-Api-Key", "kind": "api_key"})
+    return document
 
 
 def _verdicts(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gateway.issuer.accounts import Accounts
+from gateway.issuer.api_keys import ApiKeys
 from gateway.issuer.grants import Grant, Granter, Lifetimes, Visitor
 from gateway.issuer.login import Attempt, Login
 from gateway.issuer.mint import Minter, TokenSettings
@@ -50,6 +51,7 @@ class Issuing:
     granter: Granter
     sessions: Sessions
     users: UserAdmin
+    api_keys: ApiKeys
     login: Login
 
     async def try_login(
@@ -127,6 +129,7 @@ async def issuing(
             granter=granter,
             sessions=Sessions(store, revoker),
             users=UserAdmin(store, revoker, file_users),
+            api_keys=ApiKeys(store, accounts, revoker),
             login=Login(store, accounts, passwords, granter),
         )
     finally:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from gateway.errors import ProtocolError, Reason
 from gateway.http1.names import NameTable
+from gateway.policy.checked import CheckedCredentials
 from gateway.policy.claim_headers import ClaimHeader, HeaderPlan
 from gateway.policy.decide import decide
 from gateway.policy.forwarding import make_request
@@ -106,6 +107,7 @@ def snapshot(
         router=Router((pattern_of(route), route) for route in routes),
         names=names,
         verifier=TokenVerifier((issuer_of(),) if issuers is None else issuers),
+        checked=CheckedCredentials(b"a key of the tests"),
         routes=routes,
         **{"places": PLACES, "methods": ALL_METHODS, **settings},
     )

@@ -88,7 +88,7 @@ def test_a_store_of_another_version_is_a_fault(path: str, store_file: Path) -> N
 def test_a_store_of_an_older_version_is_noted(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next start brings it up to date."""
     assert invoke("keys", "rotate", "--config", path).returncode == 0
-    monkeypatch.setattr("gateway.store.look.REVISION", "0002")
+    monkeypatch.setattr("gateway.store.look.REVISION", "0003")
     result = invoke("check", "--config", path)
 
     assert result.returncode == 0

@@ -60,7 +60,6 @@ REFUSED = [
         "{value} is not a name that can stand there",
         "use letters, digits and -._~ only",
     ),
-    (names.Scheme, "Basic", "the scheme {value} is not in this version yet", "use Bearer"),
     (names.Scheme, "Digest", "{value} is not a scheme that carries a token", "use Bearer"),
     (names.Scheme, "a b", "{value} is not a scheme that carries a token", "use Bearer"),
     (

@@ -20,6 +20,17 @@ FAULTS = [
         id="raw-and-scheme",
     ),
     pytest.param(
+        "credentials: [{header: A}, {header: a, kind: api_key}]",
+        "f:5: credentials[1]: the header a stands here twice -> remove one",
+        id="two-kinds",
+    ),
+    pytest.param(
+        "credentials: [{header: A, kind: api_key}]\n" + ROUTE + "  credentials: [{header: A}]",
+        "f:9: routes[0].credentials[0]: the file's credentials do not have the header a -> add it "
+        "to the top-level 'credentials'",
+        id="another-kind-than-the-file",
+    ),
+    pytest.param(
         ROUTE + "  credentials: [{query: t}]",
         "f:8: routes[0].credentials[0]: the file's credentials do not have the query parameter t "
         "-> add it to the top-level 'credentials'",
@@ -111,3 +122,21 @@ def test_a_route_narrows_the_places_of_the_file(read_more: Read) -> None:
     assert [str(place) for place in wide.places] == [
         "header authorization (bearer)", "cookie c", "query parameter q",
     ]  # fmt: skip
+
+
+def test_a_place_holds_what_its_kind_or_scheme_says(read_more: Read) -> None:
+    """A token, unless it is said otherwise; ``Basic`` says so itself."""
+    config = read_more(
+        "credentials: [{header: A, scheme: Bearer}, {header: B, kind: api_key}, "
+        "{header: A, scheme: basic}, {cookie: C, kind: api_key}, {query: D, kind: api_key}]"
+    )
+    places = compile_snapshot(config, ()).places
+
+    assert [place.holds.value for place in places] == [
+        *("token", "api_key", "basic", "api_key", "api_key"),
+    ]
+    assert [str(place) for place in places][:3] == [
+        "header a (bearer)",
+        "header b, API key",
+        "header a (basic)",
+    ]

@@ -99,12 +99,12 @@ FAULTS = [
         id="credentials",
     ),
     pytest.param(
-        "credentials:\n- {header: X-Api-Key, kind: api_key}\n"
-        "- {header: Authorization, scheme: Basic}",
-        "f:6: credentials[0]: unknown key 'kind' -> this key is not in this version yet; "
-        "remove it\n"
-        "f:7: credentials[1].scheme: the scheme 'Basic' is not in this version yet -> use Bearer",
-        id="later-credentials",
+        "credentials:\n- {header: X-Api-Key, kind: secret}\n"
+        "- {header: Authorization, scheme: bAsic, kind: api_key}",
+        "f:6: credentials[0].kind: 'secret' is not one of the known values -> "
+        "write token or api_key\n"
+        "f:7: credentials[1].kind: Basic holds a username and a password -> remove 'kind'",
+        id="credential-kinds",
     ),
 ]
 

@@ -5,8 +5,6 @@ import pytest
 from gateway.config.nodes import Path
 from gateway.config.unknown_keys import find_cure
 
-LATER = "this key is not in this version yet; remove it"
-
 CURES: list[tuple[Path, str, str]] = [
     ((), "route", "did you mean 'routes'?"),
     ((), "reddis", "did you mean 'redis'?"),
@@ -19,8 +17,7 @@ CURES: list[tuple[Path, str, str]] = [
     (("upstreams", "a", "endpoints", 0), "weigh", "did you mean 'weight'?"),
     (("upstreams", "a", "health"), "interwal", "did you mean 'interval'?"),
     (("routes", 3), "websockets", "did you mean 'websocket'?"),
-    (("credentials", 0), "kind", LATER),
-    (("routes", 0, "credentials", 1), "kind", LATER),
+    (("credentials", 0), "knid", "did you mean 'kind'?"),
     ((), "issuer", "it belongs under 'tokens'"),
     ((), "password_hash", "it belongs under 'users[]'"),
     ((), "endpoints", "it belongs under 'upstreams.<name>'"),

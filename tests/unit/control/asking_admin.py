@@ -17,6 +17,7 @@ from gateway.control.admin import AdminServices, build_admin
 from gateway.control.admin_token import AdminToken
 from gateway.control.guard import Guard, listener_names
 from gateway.errors import ConfigError, ConfigErrors
+from gateway.issuer.api_keys import NewApiKey
 from gateway.issuer.grants import Grant
 from gateway.issuer.key_rotation import KeyKeeper, KeyPolicy
 from gateway.store.keys import KeyBox
@@ -68,6 +69,11 @@ class Admin:
     def add_user(self, username: str = "zoe") -> StoredUser:
         """Keep a user in the store."""
         return self.runner.run(self.issuer.add_user(username))
+
+    def add_api_key(self, owner_id: str = "aymen", **more: Any) -> str:
+        """Make an API key and return its id."""
+        new = NewApiKey(owner_id=owner_id, **more)
+        return self.runner.run(self.issuer.api_keys.create(new, self.now_s))[0].id
 
     def find_user(self, user_id: str) -> StoredUser | None:
         """Return a user of the store."""
@@ -150,6 +156,7 @@ def open_admin(
             AdminServices(
                 users=issuer.users,
                 sessions=issuer.sessions,
+                api_keys=issuer.api_keys,
                 revoker=issuer.revoker,
                 keeper=keeper if keeps_keys else None,
                 hash_password=issuer.passwords.hash,

@@ -20,7 +20,7 @@ class Ask:
     """A request that does what its endpoint is for."""
 
     method: str
-    path: str  # ``{user}`` and ``{session}`` are those of zoe
+    path: str  # ``{user}``, ``{session}`` and ``{key}`` are what there is
     status: int
     members: dict[str, Any] | None = None
 
@@ -41,6 +41,9 @@ ASKS: Final = [
     Ask("DELETE", "/users/{user}/sessions", 204),
     Ask("GET", "/sessions", 200),
     Ask("DELETE", "/sessions/{session}", 204),
+    Ask("GET", "/api-keys", 200),
+    Ask("POST", "/api-keys", 201, {"user_id": "aymen", "scopes": ["a:b"]}),
+    Ask("DELETE", "/api-keys/{key}", 204),
     Ask("GET", "/keys", 200),
     Ask("POST", "/keys/rotate", 202),
     Ask("POST", "/revocations", 204, {"sub": "aymen"}),
@@ -56,10 +59,15 @@ class House:
     user: str
     session: str
     access_token: str
+    key: str
+
+    def path_of(self, ask: Ask) -> str:
+        """Return the path with the names that there are."""
+        return ask.path.format(user=self.user, session=self.session, key=self.key)
 
     def send(self, ask: Ask, *, query: str = "", **more: Any) -> Any:
         """Send a request that does something, with what the test adds to it."""
-        path = ask.path.format(user=self.user, session=self.session) + query
+        path = self.path_of(ask) + query
         if ask.members is not None:
             more["content"] = json.dumps(ask.members)
             more["headers"] = {**JSON, **more.get("headers", {})}
@@ -70,7 +78,7 @@ def _furnish(admin: Admin) -> House:
     user = admin.add_user()
     grant = admin.log_in()
     assert not admin.can_log_in(password="wrong")
-    return House(admin, user.id, grant.session_id, grant.access_token.text)
+    return House(admin, user.id, grant.session_id, grant.access_token.text, admin.add_api_key())
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +100,7 @@ def test_the_table_of_these_tests_is_whole() -> None:
     paths = {path.replace("/users/{id}", "/users/{user}") for _, path, _ in GUARDED}
 
     assert len(ASKS) == len(GUARDED)
-    assert {ask.path.replace("{session}", "{id}") for ask in ASKS} == paths
+    assert {ask.path.replace("{session}", "{id}").replace("{key}", "{id}") for ask in ASKS} == paths
 
 
 @each_endpoint
@@ -196,7 +204,7 @@ def test_a_body_that_a_page_can_send_unasked_is_refused(
     """THREATS OPS-10: only JSON that says so; where no body is needed, none of another kind."""
     before = open_house.admin.content()
 
-    path = ask.path.format(user=open_house.user, session=open_house.session)
+    path = open_house.path_of(ask)
     response = open_house.admin.ask(
         ask.method, path, headers={"Content-Type": media_type}, content=json.dumps(ask.members)
     )

@@ -155,3 +155,12 @@ def test_all_processes_share_the_contact(table: RevocationTable, tmp_path: Path)
     assert not view.is_stale(NOW_S + 5)
     assert view.is_stale(NOW_S + 6)
     other.close()
+
+
+def test_the_epoch_moves_each_time_that_a_user_is_changed(table: RevocationTable) -> None:
+    """An API key that was looked up after the first change is to be looked up after the second."""
+    table.add([user_revocation("zoe", NOW_S)])
+    epoch, count = table.epoch, table.count
+    table.add([user_revocation("zoe", NOW_S)])
+
+    assert (table.epoch, table.count) == (epoch + 1, count)

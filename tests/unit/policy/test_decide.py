@@ -22,6 +22,7 @@ from gateway.policy.peers import AddressSet
 from gateway.policy.requirements import Requirement
 from gateway.policy.revoked import NoRevocations
 from gateway.policy.tokens import Issuer, TokenVerifier
+from tests.kit.checked import WITH_BASIC, WITH_KEY, keyed, remember
 from tests.kit.policy import Told, answer, bearer, head, reason_of, request, route, snapshot
 from tests.kit.tokens import AUDIENCE, NOW_S, issuer_of, mint, resigned, signing_key
 from tests.kit.websocket import LINES
@@ -391,6 +392,31 @@ def test_a_plain_options_is_authenticated() -> None:
     assert reason_of(decision) is Reason.METHOD_NOT_ALLOWED
     decision = answer(BROWSED, head("/p", ASKS[0], method="OPTIONS"))
     assert reason_of(decision) is Reason.CREDENTIAL_MISSING
+
+
+@pytest.mark.parametrize("target", ["/p", "/optional", "/whoami"])
+@pytest.mark.parametrize("line", [WITH_KEY, WITH_BASIC])
+def test_what_is_not_looked_up_yet_is_a_refusal_that_says_so(target: str, line: bytes) -> None:
+    """A caller who cannot look it up fails closed: 503."""
+    decision = answer(keyed(), head(target, line))
+    assert isinstance(decision, Respond)
+    assert (decision.status, decision.reason) == (503, "store_unavailable")
+    assert decision.unchecked is not None
+    assert decision.unchecked.credential in line
+
+
+@pytest.mark.parametrize("target", ["/logout", "/sessions", "/sessions/x"])
+def test_sessions_are_for_tokens(target: str) -> None:
+    """A key or a password has none, whether it was looked up or not."""
+    known = keyed()
+    remember(known)
+    for line in (WITH_KEY, WITH_BASIC):
+        decision = answer(known, head(target, line))
+        assert isinstance(decision, Respond)
+        assert (decision.reason, decision.unchecked) == ("token_type", None)
+    served = answer(known, head("/whoami", WITH_KEY))
+    assert isinstance(served, Serve)
+    assert served.token is not None
 
 
 def test_a_handshake_is_judged_as_a_request_first() -> None:

@@ -7,12 +7,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import ProtocolError, Reason
+from gateway.policy.checked import ApiKey, CredentialKind
 from gateway.policy.decide import decide
-from gateway.policy.explain import explain_malformed
-from gateway.policy.model import Decision, Forward, Respond, Serve
+from gateway.policy.explain import explain, explain_malformed
+from gateway.policy.model import (
+    CredentialPlace,
+    Decision,
+    Forward,
+    PlaceKind,
+    Respond,
+    Serve,
+)
 from gateway.policy.revoked import NoRevocations, Revocations
 from tests.kit.explained import SNAPSHOT, VALID, explained
-from tests.kit.policy import PEER, Told, head, request
+from tests.kit.policy import PEER, Told, head, request, route, snapshot
 from tests.kit.tokens import NOW_S, mint
 
 
@@ -144,3 +152,34 @@ def test_a_preflight_is_told_of_with_its_answer() -> None:
         "Access-Control-Max-Age": "600",
         "Vary": "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
     }
+
+
+def test_what_is_to_be_looked_up_is_told() -> None:
+    """Neither let in nor refused: the store says which; the key itself is not shown."""
+    key = ApiKey("0" * 32, "f" * 64).compose().encode()
+    place = CredentialPlace(PlaceKind.RAW, b"x-api-key", holds=CredentialKind.API_KEY)
+    known = snapshot(route("/p", places=(place,)), places=(place,))
+    received = head("/p", b"X-Api-Key: " + key)
+    told = explain(known, request(known, received), NOW_S, NoRevocations(), received=received)
+
+    assert told.outcome == "look up"
+    assert told.checks[-1].detail == "An API key, to be looked up in the store."
+    described = told.as_dict()
+    assert (described["decision"], described["status"], described["reason"]) == (
+        "look up",
+        None,
+        None,
+    )
+    assert key.decode() not in json.dumps(described)
+
+
+def test_a_key_that_an_endpoint_does_not_take_is_no_bad_token() -> None:
+    """What is judged of tokens is not told of it."""
+    key = ApiKey("0" * 32, "f" * 64).compose().encode()
+    place = CredentialPlace(PlaceKind.RAW, b"x-api-key", holds=CredentialKind.API_KEY)
+    known = snapshot(route("/p", places=(place,)), places=(place,))
+    received = head("/sessions", b"X-Api-Key: " + key)
+    told = explain(known, request(known, received), NOW_S, NoRevocations(), received=received)
+
+    assert [check.name for check in told.checks] == ["route", "credential", "token"]
+    assert told.checks[-1].reason == "token_type"

@@ -8,6 +8,8 @@ from gateway.policy.cors import Cors
 from gateway.policy.decide import decide
 from gateway.policy.model import Auth, Forward, Respond
 from gateway.policy.revoked import NoRevocations
+from tests.kit.checked import WITH_BASIC, keyed, remember
+from tests.kit.checked import WITH_KEY as WITH_API_KEY
 from tests.kit.policy import (
     BEARER,
     COOKIE,
@@ -150,3 +152,17 @@ def test_a_header_needs_no_origin_of_ours() -> None:
     message = head("/ws", *GOOD, bearer(TOKEN), b"Origin: https://evil.test")
 
     assert reason_of(answer(SNAPSHOT, message)) is None
+
+
+@pytest.mark.parametrize("origin", [b"http://gw.test", b"https://evil.test"])
+def test_a_password_that_browsers_remember_counts_as_a_cookie_does(origin: bytes) -> None:
+    """THREATS.md WS-03: it is sent whichever page opens the websocket; an API key is not."""
+    known = keyed(websocket=True)
+    remember(known)
+    by_key, by_password = (
+        reason_of(answer(known, head("/p", *GOOD, line, b"Origin: " + origin)))
+        for line in (WITH_API_KEY, WITH_BASIC)
+    )
+
+    assert by_key is None
+    assert by_password is (None if origin == b"http://gw.test" else Reason.ORIGIN_DENIED)

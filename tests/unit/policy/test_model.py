@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.errors import REASONS, Reason
+from gateway.policy.checked import CredentialKind
 from gateway.policy.cors import Cors
 from gateway.policy.model import (
     CONTROL_ENDPOINTS,
@@ -47,7 +48,16 @@ from tests.kit.tokens import mint
 def test_a_place_has_a_name_for_people(place: CredentialPlace, text: str) -> None:
     """For ``gateway routes`` and ``explain``."""
     assert text == str(place)
+    assert not place.takes_basic
     assert place.in_header is (place.kind in (PlaceKind.SCHEME, PlaceKind.RAW))
+
+
+def test_a_place_says_what_it_holds() -> None:
+    """Where that is no token; of Basic the scheme says it."""
+    key = CredentialPlace(PlaceKind.COOKIE, b"k", holds=CredentialKind.API_KEY)
+    basic = CredentialPlace(PlaceKind.SCHEME, b"authorization", b"basic", CredentialKind.BASIC)
+    assert (str(key), key.where, key.takes_basic) == ("cookie k, API key", "cookie k", False)
+    assert (str(basic), basic.takes_basic) == ("header authorization (basic)", True)
 
 
 @pytest.mark.parametrize(

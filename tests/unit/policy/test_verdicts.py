@@ -6,8 +6,12 @@ from typing import Final
 import pytest
 
 from gateway.errors import Reason
+from gateway.policy.checked import ApiKey, CredentialKind
+from gateway.policy.explain import explain
+from gateway.policy.model import CredentialPlace, PlaceKind
+from gateway.policy.revoked import NoRevocations
 from tests.kit.explained import VALID, explained
-from tests.kit.policy import Told, bearer, head
+from tests.kit.policy import Told, bearer, head, request, route, snapshot
 from tests.kit.tokens import NOW_S, REMOVED, mint, signing_key
 from tests.kit.websocket import LINES
 
@@ -255,6 +259,27 @@ def test_a_rate_limit_is_told_of_and_not_counted(lines: list[bytes], by: str) ->
 
     assert (check.name, check.passed) == ("rate limit", True)
     assert check.detail == f"5 per 60 s and worker by {by}; not counted here"
+
+
+@pytest.mark.parametrize(
+    ("target", "name", "reason"),
+    [
+        pytest.param("/p", "look-up", Reason.STORE_UNAVAILABLE, id="look-up"),
+        pytest.param("/sessions", "token", Reason.TOKEN_TYPE, id="not-taken"),
+    ],
+)
+def test_of_an_api_key_nothing_is_told_that_is_judged_of_tokens(
+    target: str, name: str, reason: Reason
+) -> None:
+    """It is to be looked up, or an endpoint does not take it."""
+    place = CredentialPlace(PlaceKind.RAW, b"x-api-key", holds=CredentialKind.API_KEY)
+    known = snapshot(route("/p", places=(place,)), places=(place,))
+    key = ApiKey("0" * 32, "f" * 64).compose().encode()
+    received = head(target, b"X-Api-Key: " + key)
+    told = explain(known, request(known, received), NOW_S, NoRevocations(), received=received)
+
+    assert [check.name for check in told.checks] == ["route", "credential", name]
+    assert told.checks[-1].reason is reason
 
 
 @pytest.mark.parametrize(

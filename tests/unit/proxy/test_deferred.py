@@ -7,7 +7,7 @@ import pytest
 
 from gateway.errors import Reason
 from gateway.http1.request import RequestHead
-from gateway.policy.model import Respond
+from gateway.policy.model import Respond, Route
 from gateway.proxy.deferred import Deferred
 from gateway.proxy.roles import Call
 from tests.kit.policy import request, route, snapshot
@@ -35,10 +35,10 @@ class Recorder:
 class Trial:
     """A deferred call, between a client and the call that comes of it."""
 
-    def __init__(self, head: bytes = POST) -> None:
+    def __init__(self, head: bytes = POST, where: Route | None = ROUTE) -> None:
         self.client, self.call = Recorder(), Recorder()
         self.found: asyncio.Future[Call | Respond] = asyncio.get_running_loop().create_future()
-        self.deferred = Deferred(self.client, _head(head), ROUTE, self._find())  # type: ignore[arg-type]
+        self.deferred = Deferred(self.client, _head(head), where, self._find())  # type: ignore[arg-type]
 
     async def _find(self) -> Call | Respond:
         return await self.found
@@ -63,7 +63,7 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
 
 
 def test_the_body_is_held_until_the_call_is_known() -> None:
-    """No more is read meanwhile; then all of it goes on, in order, and what comes later too."""
+    """No more is read meanwhile; then the call has the client, and what came of the body."""
 
     async def test() -> None:
         trial = Trial()
@@ -77,22 +77,9 @@ def test_the_body_is_held_until_the_call_is_known() -> None:
         assert deferred.max_body_bytes == ROUTE.max_body_bytes
         trial.found.set_result(trial.call)
         await trial.settle()
-        assert trial.client.noted == [("pause_reading",), ("resume_reading",)]
-        deferred.on_body(b"llo")
-        deferred.on_body_end()
-        deferred.pause_answer()
-        deferred.resume_answer()
-        deferred.on_client_lost()
-        assert deferred.answered
-        assert trial.call.noted == [
-            ("start",),
-            ("on_body", b"he"),
-            ("on_body", b"llo"),
-            ("on_body_end",),
-            ("pause_answer",),
-            ("resume_answer",),
-            ("on_client_lost",),
-        ]
+        handed = ("hand_over", trial.call)
+        assert trial.client.noted == [("pause_reading",), handed, ("resume_reading",)]
+        assert trial.call.noted == [("start",), ("on_body", b"he")]
 
     run(test)
 
@@ -163,9 +150,23 @@ def test_the_end_of_the_loop_is_no_answer() -> None:
     async def test() -> None:
         trial = Trial(GET)
         trial.deferred.start()
+        await trial.settle()
         assert trial.deferred._task is not None
         trial.deferred._task.cancel()
         await trial.settle()
         assert trial.client.noted == []
+
+    run(test)
+
+
+def test_a_request_to_an_own_endpoint_has_no_route() -> None:
+    """Its body is as long as those endpoints take."""
+
+    async def test() -> None:
+        trial = Trial(GET, where=None)
+        trial.deferred.start()
+        trial.found.set_result(trial.call)
+        await trial.settle()
+        assert (trial.deferred.route, trial.deferred.max_body_bytes) == (None, 64 * 1024)
 
     run(test)

@@ -73,7 +73,7 @@ async def test_tables_of_an_older_version_are_told_apart(
 ) -> None:
     """They are no fault: the next start brings them up to date."""
     await (await open_store(sqlite_url)).close()
-    monkeypatch.setattr("gateway.store.look.REVISION", "0002")
+    monkeypatch.setattr("gateway.store.look.REVISION", "0003")
     with pytest.raises(OutdatedStoreError, match="older version"):
         async with looked_at(sqlite_url):
             pass
