@@ -20,6 +20,8 @@ ADMIN_DRAIN_S: Final = 5  # for what operators have begun; their answers are sma
 # From the parent, in a reload: another worker has taken this one's place. Whoever looks at
 # readiness must not take that for the end of the gateway.
 RETIRE: Final = signal.SIGUSR1
+RETIRE_S: Final = 1.0  # for clients that are busy to be told, with an answer, that it goes
+LEAVE: Final = signal.SIGUSR2  # to itself: something broke, and it must not go on
 _ORPHAN_LOOK_S: Final = 0.25
 _DRAIN_LOOK_S: Final = 0.05
 
@@ -83,7 +85,7 @@ async def end_with(parent_pid: int) -> None:
     """End this process when its parent is no more: orphans would keep the listener."""
     while os.getppid() == parent_pid:  # noqa: ASYNC110 (no event tells it)
         await asyncio.sleep(_ORPHAN_LOOK_S)
-    os.kill(os.getpid(), RETIRE)
+    os.kill(os.getpid(), LEAVE)
     await asyncio.Event().wait()
 
 
@@ -96,7 +98,8 @@ class Drain:
 
     Args:
         on_drain: Called once, when the gateway is about to end.
-        on_retire: Called when this worker is, and the gateway goes on.
+        on_retire: Called when this worker is, and the gateway goes on. One that is replaced stays
+            for a moment; one that something broke in does not.
         delay_s: Returns for how long SIGTERM, when it comes first, is kept from uvicorn. A second
             one is not, nor is SIGINT: somebody waits at a terminal.
     """
@@ -122,27 +125,29 @@ class Drain:
         """Notice the signals while the context lasts."""
         for number in self._previous:
             signal.signal(number, self._notice)
-        before = signal.signal(RETIRE, self._retire)
+        before = {number: signal.signal(number, self._retire) for number in (RETIRE, LEAVE)}
         try:
             yield
         finally:
-            for number, handler in self._previous.items():
+            for number, handler in (self._previous | before).items():
                 signal.signal(number, handler)
-            signal.signal(RETIRE, before)
 
     def _notice(self, number: int, _: object) -> None:
         wait_s = 0.0 if self._is_told or number != signal.SIGTERM else self._delay_s()
         if not self._is_told:
             self._is_told = True
             self._on_drain()
+        self._end_after(wait_s, number)
+
+    def _retire(self, number: int, _: object) -> None:
+        self._loop.call_soon_threadsafe(self._on_retire)
+        self._end_after(RETIRE_S if number == RETIRE else 0.0, signal.SIGTERM)
+
+    def _end_after(self, wait_s: float, number: int) -> None:
         if wait_s:
             self._loop.call_soon_threadsafe(self._loop.call_later, wait_s, self._end, number)
         else:
             self._end(number)
-
-    def _retire(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._on_retire)
-        self._end(signal.SIGTERM)
 
     def _end(self, number: int) -> None:
         handler = self._previous[signal.Signals(number)]
@@ -158,4 +163,4 @@ def _end_if_broken(task: asyncio.Task[None]) -> None:
         asyncio.get_running_loop().call_exception_handler(
             {"message": "a duty of this worker broke; it ends", "exception": error}
         )
-    os.kill(os.getpid(), RETIRE)
+    os.kill(os.getpid(), LEAVE)

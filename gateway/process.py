@@ -205,6 +205,7 @@ class _Parts:
         self.ring = _first_ring(plan)
         self._minter = Minter(self.ring.signing, token_settings(config))
         self.trust = Trust(config, self._verify_anew, clock=asyncio.get_running_loop().time)
+        self.draining = False  # the gateway is about to end
         self.stop_admin: Callable[[], None] | None = None
         self.worker = Worker(
             compile_snapshot(config, self.ring.verification_keys()),
@@ -296,14 +297,14 @@ class _Parts:
         return None if worker.revocations.is_revoked(verified, now_s) else verified.claims
 
     def drain(self) -> None:
-        """Note that this worker is about to end; a connection takes one more request at most."""
-        self.worker.draining = True
-        for connection in self.worker.connections:
-            connection.draining = True
+        """Tell that the gateway is about to end."""
+        self.draining = True
+        self.worker.let_clients_go()
         self._notifier.stopping()
 
     def retire(self) -> None:
         """Leave the admin listener to those who go on: there is nothing to be warned of."""
+        self.worker.let_clients_go()
         if self.stop_admin is not None:
             self.stop_admin()
 
@@ -319,7 +320,7 @@ class _Parts:
             store = "stale"  # requests with a token are refused
         elif abs(now_s - self._table.contacts[0]) > _CONTACT_S:
             store = "unreachable"
-        traffic = "draining" if self.worker.draining else OK
+        traffic = "draining" if self.draining else OK
         components = {"configuration": OK, "store": store, TRAFFIC: traffic}
         if self._config.settings.issuers:
             components[ISSUERS] = "keys unavailable" if self.trust.lacks_keys() else OK

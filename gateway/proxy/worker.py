@@ -117,6 +117,12 @@ class Worker:
         """Return why a token that was good counts no more, or None where it still does."""
         return find_end(token, self.clock(), self.revocations)
 
+    def let_clients_go(self) -> None:
+        """Let each connection, new ones too, take one more request at most: this process ends."""
+        self.draining = True
+        for connection in self.connections:
+            connection.draining = True
+
     def new_request_id(self) -> bytes:
         """Return an id that no other request has; it is not a secret."""
         return self._id_prefix + b"%08x" % next(self._id_numbers)

@@ -25,7 +25,7 @@ EVENT: Final = b"9\r\ndata: 1\n\n\r\n"
 # Each process of this gateway can be told to hang.
 _HANGING: Final = """
 import signal, time
-signal.signal(signal.SIGUSR2, lambda *_: time.sleep(3600))
+signal.signal(signal.SIGALRM, lambda *_: time.sleep(3600))
 if __name__ == "__main__":
     from gateway.cli.main import main
     main()
@@ -45,7 +45,7 @@ def hanging(tmp_path: Path, own_upstream: Upstream) -> Iterator[GatewayProcess]:
 def test_a_worker_that_is_stuck_is_replaced(hanging: GatewayProcess) -> None:
     """DOS-18: it says where it hung, and others answer all the while."""
     before = hanging.worker_pids()
-    os.kill(before[0], signal.SIGUSR2)
+    os.kill(before[0], signal.SIGALRM)
     hanging.wait_for_line("Timeout (0:00:05)!")
     until_s = time.monotonic() + DEADLINE_S
     while before[0] in (now := hanging.worker_pids()) or len(now) < len(before):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from gateway.lifetime import RETIRE, Drain, end_with, running
+from gateway.lifetime import LEAVE, RETIRE, Drain, end_with, running
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
@@ -45,7 +45,7 @@ def test_a_duty_that_ends_ends_the_process(sent: Sent, *, breaks: bool) -> None:
 
     asyncio.run(main())
 
-    assert sent == [(os.getpid(), RETIRE)]
+    assert sent == [(os.getpid(), LEAVE)]
     assert told == (["a duty of this worker broke; it ends"] if breaks else [])
 
 
@@ -78,7 +78,7 @@ def test_a_worker_ends_with_its_parent(sent: Sent, monkeypatch: pytest.MonkeyPat
         task.cancel()
 
     asyncio.run(main())
-    assert sent == [(os.getpid(), RETIRE)]
+    assert sent == [(os.getpid(), LEAVE)]
 
 
 class Story:
@@ -146,5 +146,11 @@ def test_who_waits_at_a_terminal_is_not_either(story: Story) -> None:
 
 
 def test_one_that_is_replaced_warns_nobody(story: Story) -> None:
-    """It drains without delay, while the gateway goes on."""
-    assert sorted(story.run(3600, RETIRE)) == ["retire", "uvicorn"]
+    """It goes on for a moment, so that busy clients can be told; the gateway goes on for good."""
+    assert story.run(3600, RETIRE, until=1) == ["retire"]
+    assert story.run(3600, RETIRE, until=3) == ["retire", "retire", "uvicorn"]
+
+
+def test_one_that_is_broken_ends_at_once(story: Story) -> None:
+    """Whatever the delay of a drain is."""
+    assert sorted(story.run(3600, LEAVE)) == ["retire", "uvicorn"]
