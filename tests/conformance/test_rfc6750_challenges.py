@@ -7,6 +7,7 @@ from gateway.policy.problem import challenge_for
 
 BARE = (
     Reason.CREDENTIAL_MISSING,
+    Reason.API_KEY_INVALID,
     Reason.LOGIN_FAILED,
     Reason.REFRESH_INVALID,
     Reason.REFRESH_EXPIRED,
@@ -16,7 +17,7 @@ BARE = (
 
 @pytest.mark.parametrize("reason", Reason)
 def test_each_reason_has_the_challenge_of_its_status(reason: Reason) -> None:
-    """Section 3: a 401 always has one; section 3.1: no error code without a credential."""
+    """Section 3: a 401 always has one; section 3.1: no error code where no token was presented."""
     challenge = challenge_for(reason)
 
     if reason in BARE:
