@@ -9,6 +9,8 @@ LATER = "this key is not in this version yet; remove it"
 
 CURES: list[tuple[Path, str, str]] = [
     ((), "route", "did you mean 'routes'?"),
+    ((), "traces", "did you mean 'tracing'?"),
+    ((), "sample", "it belongs under 'tracing'"),
     ((), "reddis", "did you mean 'redis'?"),
     (("tokens",), "isuer", "did you mean 'issuer'?"),
     (("admin",), "tokne", "did you mean 'token'?"),
