@@ -5,7 +5,7 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY gateway gateway
 COPY upstream_demo upstream_demo
 RUN python -m venv /opt/gateway \
- && /opt/gateway/bin/pip install --no-cache-dir --quiet --disable-pip-version-check -c constraints.txt '.[redis]'
+ && /opt/gateway/bin/pip install --no-cache-dir --quiet --disable-pip-version-check -c constraints.txt '.[otel,redis]'
 
 FROM python:3.11-slim
 # A fixed id, so that a mounted directory can be given to it (chown 10001).

@@ -1,14 +1,15 @@
 """What one worker tells of itself: its access log and its numbers, built from the configuration.
 
-The rule to keep in mind: nothing is counted where nobody can ask (no ``admin:``), and nothing is
-written where ``access_log`` is off. A worker that does neither has no ``Access`` at all.
+The rule to keep in mind: nothing is counted where nobody can ask (no ``admin:``), nothing is
+written where ``access_log`` is off, and there are no spans without ``tracing``. A worker that does
+none of it has no ``Access`` at all.
 """
 
 import asyncio
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gateway.config.access_log import OFF
 from gateway.config.load import Config
@@ -24,6 +25,9 @@ from gateway.observe.sheets import SheetWriter, read_sheets
 from gateway.observe.writer import LineWriter, open_target
 from gateway.proxy.pool import Pool
 from gateway.proxy.worker import Worker
+
+if TYPE_CHECKING:
+    from gateway.observe.spans import Spans
 
 PUBLISH_S: Final = 0.5  # how old the numbers of the other workers may be, when one is asked
 
@@ -57,6 +61,7 @@ class Observer:
             self._dropped = self._board.numbers("gateway_access_log_dropped_total")
             self.reloads = ReloadCounts(self._board)
         self._writer = self._make_writer(descriptor)
+        self._spans = _make_spans(config)
 
     def _make_writer(self, descriptor: int | None) -> LineWriter | None:
         return None if descriptor is None else LineWriter(descriptor, self._dropped)
@@ -88,12 +93,13 @@ class Observer:
     def listen_to(self, worker: Worker) -> None:
         """Hear of the requests of the public listener from now on."""
         worker.access = None
-        if self._writer is not None or self._requests is not None:
+        if self._writer or self._requests or self._spans:
             worker.access = Access(
                 self._writer,
                 self._requests,
                 clock=self._clock,
                 proxies=lambda: worker.snapshot.trusted_proxies,
+                tracer=self._spans,
             )
 
     def listen_to_admin(self, worker: Worker) -> None:
@@ -162,8 +168,19 @@ class Observer:
         """Write what is left of the log, and leave the last numbers behind."""
         if self._writer is not None:
             self._writer.close()
+        if self._spans is not None:
+            self._spans.close()
         self.publish(worker)
         self._sheets.close()
+
+
+def _make_spans(config: Config) -> "Spans | None":
+    tracing = config.settings.tracing
+    if tracing is None:
+        return None
+    from gateway.observe.spans import Spans  # noqa: PLC0415 (its packages are an extra)
+
+    return Spans(tracing.otlp, sample=tracing.sample, service_name=tracing.service_name)
 
 
 def _gauges_of(upstream: str, pools: Sequence[Pool], now_s: float) -> dict[tuple[str, ...], float]:

@@ -11,20 +11,26 @@ from gateway.cli.loading import (
     load,
 )
 from gateway.cli.output import print_json, print_rows
-from gateway.policy.describe import describe_route
+from gateway.config.fields import format_duration
+from gateway.policy.describe import describe_route, describe_upstream
 from gateway.policy.model import Auth
 
 _HEADER = ("NAME", "HOSTS", "METHODS", "PATH", "AUTH", "REQUIRES", "UPSTREAM", "CLAIM HEADERS")
+_UPSTREAM_HEADER = ("UPSTREAM", "ENDPOINTS", "BALANCE", "RETRIES", "HEALTH")
 
 
 def routes(config: ConfigPath = DEFAULT_CONFIG, *, as_json: AsJson = False) -> None:
     """List every route with what it asks for, where it leads and which claim headers it sets."""
     with exit_on_config_errors():
-        found = [describe_route(route) for route in load(config).snapshot.routes]
+        snapshot = load(config).snapshot
+    found = [describe_route(route) for route in snapshot.routes]
     if as_json:
         print_json(found)
-    else:
-        print_rows([_row(route) for route in found], header=_HEADER)
+        return
+    print_rows([_row(route) for route in found], header=_HEADER)
+    print()
+    upstreams = [describe_upstream(upstream) for upstream in snapshot.upstreams]
+    print_rows([_upstream_row(upstream) for upstream in upstreams], header=_UPSTREAM_HEADER)
 
 
 def _row(route: dict[str, Any]) -> list[str]:
@@ -37,6 +43,22 @@ def _row(route: dict[str, Any]) -> list[str]:
         _requirement_text(route["require"], route.get("address_allow", ())) or "-",
         route["upstream"],
         ", ".join(_set_headers(route)) or "-",
+    ]
+
+
+def _upstream_row(upstream: dict[str, Any]) -> list[str]:
+    endpoints = upstream["endpoints"]
+    is_weighted = any(endpoint["weight"] != 1 for endpoint in endpoints)
+    health = upstream.get("health")
+    return [
+        upstream["upstream"],
+        ", ".join(
+            f"{each['address']} (weight {each['weight']})" if is_weighted else each["address"]
+            for each in endpoints
+        ),
+        upstream["balance"],
+        str(upstream["retries"]),
+        f"{health['path']} every {format_duration(health['interval_s'])}" if health else "-",
     ]
 
 

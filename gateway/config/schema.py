@@ -36,6 +36,7 @@ from gateway.config.secret_values import PasswordHash, RedisUrl, StoreKey, Store
 from gateway.config.section import Section, size_field, time_field
 from gateway.config.tls_settings import TlsSettings
 from gateway.config.token_settings import CredentialSettings, TokensSettings
+from gateway.config.tracing_settings import TracingSettings
 from gateway.config.upstream_settings import UpstreamSettings
 from gateway.config.workers import Workers
 from gateway.policy.model import Limits
@@ -156,6 +157,9 @@ class Settings(Section):
     access_log: AccessLog = Field(
         default=OFF,
         description="Where a JSON line for each request goes: off, stdout, or a file.",
+    )
+    tracing: TracingSettings | None = Field(
+        default=None, description="Spans of OpenTelemetry (the extra 'otel'); none without it."
     )
     workers: Workers = Field(default=1, description="Processes that serve; auto is one per core.")
     store: StoreUrl = Field(

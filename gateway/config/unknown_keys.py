@@ -12,6 +12,7 @@ from gateway.config.route_settings import ClaimHeaderSettings, RequireSettings, 
 from gateway.config.schema import LimitsSettings, Settings, UserSettings
 from gateway.config.tls_settings import TlsSettings, UpstreamTlsSettings
 from gateway.config.token_settings import CredentialSettings, TokensSettings
+from gateway.config.tracing_settings import TracingSettings
 from gateway.config.upstream_settings import EndpointSettings, HealthSettings, UpstreamSettings
 
 _ANY: Final = "*"  # any index, or any name that the file gives
@@ -20,6 +21,7 @@ _SECTIONS: Final[tuple[tuple[tuple[str, ...], type[BaseModel]], ...]] = (
     ((), Settings),
     (("admin",), AdminSettings),
     (("tls",), TlsSettings),
+    (("tracing",), TracingSettings),
     (("limits",), LimitsSettings),
     (("tokens",), TokensSettings),
     (("issuers", _ANY), IssuerSettings),

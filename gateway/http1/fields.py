@@ -13,7 +13,7 @@ from typing import Any, Final
 from gateway.errors import ProtocolError, Reason
 from gateway.http1.host import parse_host
 from gateway.http1.names import DROP, PASS, FieldKind, NameTable, fold
-from gateway.http1.trace_context import find_trace_id
+from gateway.http1.trace_context import TraceParent, parse_traceparent
 
 _LENGTH: Final = re.compile(rb"[0-9]{1,20}")  # llhttp takes up to 2^64 - 1
 
@@ -50,8 +50,8 @@ class Fields:
         "lines",
         "options",
         "request_id",
-        "trace_id",
         "trace_lines",
+        "trace_parent",
         "traceparents",
         "upgrade",
         "websocket",
@@ -75,7 +75,7 @@ class Fields:
         self.expects_other = False  # something that nobody can meet
         self.upgrade: list[bytes] = []  # what the client offers to switch to, in lower case
         self.websocket = False  # a websocket handshake, as far as its fields say
-        self.trace_id: bytes | None = None  # of the trace that the service is told of
+        self.trace_parent: TraceParent | None = None  # of the trace that the service is told of
         self.traceparents: list[bytes] = []  # values
         self.trace_lines: list[bytes] = []  # of that context; they stand among the others, too
         self.derived: dict[Any, Any] = {}  # what the policy made of these fields (``derive``)
@@ -213,8 +213,8 @@ def _judge_trace(fields: Fields) -> None:
     Source: W3C Trace Context sections 3.2 and 3.3; two ``traceparent`` fields are none.
     """
     if len(fields.traceparents) == 1:
-        fields.trace_id = find_trace_id(fields.traceparents[0])
-    if fields.trace_id is None:
+        fields.trace_parent = parse_traceparent(fields.traceparents[0])
+    if fields.trace_parent is None:
         fields.lines = [line for line in fields.lines if line not in fields.trace_lines]
 
 

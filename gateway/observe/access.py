@@ -34,6 +34,7 @@ class Record:
         "request",
         "request_id",
         "sent_bytes",
+        "span",
         "started_s",
         "status",
     )
@@ -50,6 +51,7 @@ class Record:
         self.sent_bytes = 0  # of the answer's
         self.aborted = False
         self.head_s = 0.0  # when the service's head was here
+        self.span: OpenSpan | None = None
         self.started_s = _now_s()
 
     def on_head(self, status: int, body_bytes: int) -> None:
@@ -82,6 +84,24 @@ class Lines(Protocol):
         ...
 
 
+class OpenSpan(Protocol):
+    """The span of a request that has not ended (``spans.OpenSpan``)."""
+
+    trace_id: bytes | None
+
+    def end(self, record: Record) -> None:
+        """Say what became of the request."""
+        ...
+
+
+class Tracer(Protocol):
+    """Makes the spans (``spans.Spans``); their packages are an extra."""
+
+    def begin(self, request: Request | None) -> OpenSpan:
+        """Begin the span of a request, and let the service hear of it."""
+        ...
+
+
 class Access:
     """Hears of the requests of one listener in one process.
 
@@ -91,9 +111,10 @@ class Access:
         clock: Seconds since the epoch.
         proxies: Gives those whose forwarding fields are believed now.
         listener: What the lines call the listener.
+        tracer: Makes spans; None: there are none.
     """
 
-    __slots__ = ("_clock", "_listener", "_metrics", "_proxies", "_writer")
+    __slots__ = ("_clock", "_listener", "_metrics", "_proxies", "_tracer", "_writer")
 
     def __init__(
         self,
@@ -103,18 +124,23 @@ class Access:
         clock: Callable[[], float],
         proxies: Callable[[], TrustedProxies],
         listener: str = "public",
+        tracer: Tracer | None = None,
     ) -> None:
         self._writer = writer
         self._metrics = metrics
         self._clock = clock
         self._proxies = proxies
         self._listener = listener
+        self._tracer = tracer
 
     def begun(self, request: Request | None, peer: str) -> Record:
         """Return the record of a request whose head is complete, or could not be read."""
         if self._metrics is not None:
             self._metrics.in_flight += 1
-        return Record(request, peer)
+        record = Record(request, peer)
+        if self._tracer is not None:
+            record.span = self._tracer.begin(request)
+        return record
 
     def finished(self, record: Record) -> None:
         """Take in that a request has ended; once for each that has begun."""
@@ -132,6 +158,8 @@ class Access:
             token = token_of(record.decision)
             if token is not None:
                 metrics.count_token(token)
+        if record.span is not None:
+            record.span.end(record)
         if self._writer is not None:
             self._writer.write(self._line_of(record, duration_s, head_s))
 
@@ -145,7 +173,7 @@ class Access:
             if chain:
                 line.client = find_client(record.peer, chain, self._proxies())
             line.method, line.host, line.path = head.method, head.fields.host, head.target.path
-            line.trace_id = head.fields.trace_id
+        line.trace_id = _trace_id_of(record)
         if isinstance(decision, Forward):
             line.route, line.upstream = decision.route.name, decision.route.upstream.name
         elif isinstance(decision, Serve):
@@ -162,6 +190,14 @@ class Access:
         line.received_bytes, line.sent_bytes = record.received_bytes, record.sent_bytes
         line.duration_s, line.head_s, line.aborted = duration_s, head_s, record.aborted
         return line.encode()
+
+
+def _trace_id_of(record: Record) -> bytes | None:
+    """Return the trace of our own span; where there is none, the client's."""
+    if record.span is not None:
+        return record.span.trace_id
+    parent = None if record.request is None else record.request.head.fields.trace_parent
+    return None if parent is None else parent.trace_id
 
 
 def token_of(decision: Decision | None) -> VerifiedToken | None:

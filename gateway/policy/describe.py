@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.http1.names import fold
 from gateway.policy.cors import Cors
-from gateway.policy.model import FieldChanges, Route
+from gateway.policy.model import FieldChanges, Route, Upstream
 from gateway.policy.requirements import Requirement
 
 
@@ -19,14 +19,27 @@ def describe_route(route: Route) -> dict[str, Any]:
         "auth": route.auth.value,
         "require": describe_requirement(route.require),
         "credentials": [str(place) for place in route.places],
-        "upstream": route.upstream.name,
-        "endpoints": [str(endpoint) for endpoint in route.upstream.endpoints],
-        "balance": route.upstream.balance.value,
+        **describe_upstream(route.upstream),
         "strip_prefix": route.strip_prefix.decode("ascii"),
         "max_body_bytes": route.max_body_bytes,
         **_describe_features(route),
         "claim_headers": {header.name: header.claim for header in route.headers.headers},
     }
+
+
+def describe_upstream(upstream: Upstream) -> dict[str, Any]:
+    """Return where requests go and how they are spread; without health checks, nothing of them."""
+    described: dict[str, Any] = {
+        "upstream": upstream.name,
+        "endpoints": [
+            {"address": str(endpoint), "weight": endpoint.weight} for endpoint in upstream.endpoints
+        ],
+        "balance": upstream.balance.value,
+        "retries": upstream.retries,
+    }
+    if upstream.health is not None:
+        described["health"] = asdict(upstream.health)
+    return described
 
 
 def _describe_features(route: Route) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from gateway.policy.peers import find_client
 from gateway.policy.tokens import VerifiedToken
 
 _FOR: Final = b"x-forwarded-for"
+_TRACEPARENT: Final = b"traceparent"
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._\-]{1,128}")
 
 
@@ -44,6 +45,8 @@ def plan_forward(
     if passed is None:
         passed = _passed_lines(route, head.fields, presented)
         head.fields.remember(route, passed)
+    if request.traceparent is not None:
+        passed = _with_span(route, passed, request.traceparent)
     return Forward(
         route,
         b"".join((head.method, b" ", path, query, b" HTTP/1.1\r\n")),
@@ -67,6 +70,17 @@ def _passed_lines(route: Route, fields: Fields, presented: Presented) -> bytes:
     else:
         lines += presented.lines
     lines.append(b"")
+    return b"\r\n".join(lines)
+
+
+def _with_span(route: Route, passed: bytes, traceparent: bytes) -> bytes:
+    """Name our own span as the parent of the service's, unless the route keeps that from it."""
+    if route.request_changes is not None and _TRACEPARENT in route.request_changes.removed:
+        return passed
+    lines = [
+        line for line in passed.split(b"\r\n") if line.partition(b":")[0].lower() != _TRACEPARENT
+    ]
+    lines[-1:] = [b"Traceparent: " + traceparent, b""]
     return b"\r\n".join(lines)
 
 

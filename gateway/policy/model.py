@@ -301,13 +301,14 @@ class Snapshot:
 class Request:
     """One request as the decision sees it: the head and what the connection knows."""
 
-    __slots__ = ("head", "peer", "request_id", "secure")
+    __slots__ = ("head", "peer", "request_id", "secure", "traceparent")
 
     def __init__(self, head: RequestHead, *, peer: str, secure: bool, request_id: bytes) -> None:
         self.head = head
         self.peer = peer  # the address of the other end, without port
         self.secure = secure  # whether it came over TLS
         self.request_id = request_id  # a trusted proxy's, or a new one
+        self.traceparent: bytes | None = None  # names our own span, where there is one
 
 
 class Preflight:

@@ -151,15 +151,6 @@ class Store:
                     await connection.execute(statement, {"lock": lock})
             yield connection
 
-    async def ping(self) -> None:
-        """Make sure that the database answers.
-
-        Raises:
-            StoreUnavailableError: It does not.
-        """
-        async with self.read() as tx:
-            await tx.row(text("SELECT 1"))
-
     async def listen(self, channel: str, on_change: Callable[[], None]) -> None:
         """Tell when something is notified on *channel* until cancelled; see ``postgres.listen``.
 

@@ -118,16 +118,6 @@ async def set_disabled(tx: Writing, user_id: str, *, disabled: bool, now_s: floa
     return await tx.execute(statement.values(disabled=disabled, updated_at_s=now_s)) == 1
 
 
-async def set_not_before(tx: Writing, user_id: str, *, not_before_s: float, now_s: float) -> bool:
-    """Let the user's tokens from before *not_before_s* count no more; never moves back.
-
-    Returns:
-        False where there is no such user, or a later time stands already.
-    """
-    statement = update(users).where(users.c.id == user_id, users.c.not_before_s < not_before_s)
-    return await tx.execute(statement.values(not_before_s=not_before_s, updated_at_s=now_s)) == 1
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grants:
     """What a user may, and what is said of them: replaced as a whole."""

@@ -14,6 +14,7 @@ from tests.kit.gateway import configuration
 _NOT_FOR_ALL: Final = {
     "alembic": "there is something to migrate",
     "asyncpg": "the store is PostgreSQL",
+    "opentelemetry": "there is tracing",
     "httpx": "there are issuers or health checks, and for the demo",
     "rich": "there is a terminal",
     "sqlalchemy.dialects.postgresql": "the store is PostgreSQL",

@@ -196,7 +196,7 @@ def test_routing_is_exact(gateway: GatewayProcess, path: str, status: int) -> No
 
 
 def test_neither_listener_answers_for_the_other(gateway: GatewayProcess) -> None:
-    """THREATS OPS-09 (Envoy Gateway CVE-2025-24030): by no path and no host."""
+    """THREATS OPS-09 (Envoy Gateway CVE-2025-24030), OPS-18: by no path and no host."""
     own = {endpoint.path.replace("{id}", "01") for endpoint in ADMIN_ENDPOINTS}
     public = {endpoint.path.replace("{id}", "01") for endpoint in CONTROL_ENDPOINTS}
     for path in sorted(own - public):

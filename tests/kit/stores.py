@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from sqlalchemy import text
 
 from gateway.store.engine import Store
 from gateway.store.migrate import open_store
@@ -78,3 +79,9 @@ _BEGUN: Final = Session(
 def session(name: str = "s-1", **changes: Any) -> Session:
     """Return a session that began at ``NOW_S``: a day of idleness, thirty days in all."""
     return replace(_BEGUN, id=name, **changes)
+
+
+async def ping(store: Store) -> None:
+    """Make sure that the database answers; the gateway itself learns it from what it asks."""
+    async with store.read() as tx:
+        await tx.row(text("SELECT 1"))

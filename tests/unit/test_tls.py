@@ -143,7 +143,7 @@ def test_a_new_pair_is_taken_up_and_a_broken_one_is_not(
 
 
 def test_the_files_of_upstreams_are_checked_too(tmp_path: Path) -> None:
-    """All faults at once, each at its place; of a certificate of ours that ends soon we warn."""
+    """OPS-05: all faults at once, each at its place; we warn of a certificate that ends soon."""
     soon = make_certificate(ends=3 * DAY).write(tmp_path / "soon")
     document = configuration(1)
     document["upstreams"]["soon"] = {"endpoints": ["https://a.test"], "tls": soon}

@@ -20,7 +20,7 @@ from gateway.store.faults import StoreUnavailableError
 from gateway.store.migrate import open_store
 from gateway.store.revocations import Revocation, RevocationKind
 from tests.kit.postgres import PostgresServer, find_binaries
-from tests.kit.stores import NOW_S
+from tests.kit.stores import NOW_S, ping
 
 pytestmark = pytest.mark.anyio
 
@@ -85,7 +85,7 @@ async def test_a_server_that_hangs_is_given_up_in_time(own_server: PostgresServe
     url = own_server.create_database("gateway")
     await (await open_store(url)).close()
     async with Store(url, StoreLimits(deadline_s=3.0)) as store:
-        await store.ping()
+        await ping(store)
         pids = own_server.query(
             "gateway", "SELECT pid FROM pg_stat_activity WHERE application_name = 'gateway'"
         ).split()
@@ -95,7 +95,7 @@ async def test_a_server_that_hangs_is_given_up_in_time(own_server: PostgresServe
         try:
             async with asyncio.timeout(60):  # a bound for the test, not a promise
                 with pytest.raises(StoreUnavailableError):
-                    await store.ping()
+                    await ping(store)
         finally:
             for pid in stopped:
                 with suppress(ProcessLookupError):
@@ -107,7 +107,7 @@ async def _until_up(store: Store) -> None:
     async with asyncio.timeout(60):
         while True:
             with suppress(StoreUnavailableError):
-                await store.ping()
+                await ping(store)
                 return
 
 

@@ -41,7 +41,7 @@ FAULTS = [
         "another path\n"
         "f:7: routes[1].path: this route hides /.well-known/jwks.json, which the gateway itself "
         "answers -> choose another path",
-        id="hides",
+        id="OPS-18-hides",
     ),
     pytest.param(
         "routes:\n- {path: /sessions/abc, upstream: products}\n"
@@ -52,7 +52,7 @@ FAULTS = [
             "gateway itself answers -> choose another path\n"
             for line in (6, 7, 8)
         ).rstrip(),
-        id="hides-a-parameter",
+        id="OPS-18-hides-a-parameter",
     ),
     pytest.param(
         "routes:\n- {path: /api/x, upstream: products, strip_prefix: /apis}\n"

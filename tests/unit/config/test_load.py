@@ -24,7 +24,7 @@ FAULTS = [
         "zzz: 1",
         "f:5: unknown key 'zzz' -> known keys: access_log, admin, claim_headers, credentials, "
         "issuers, limits, listen, redis, reload_on_change, routes, runtime_dir, store, store_key, "
-        "tls, tokens, trusted_proxies, upstreams, users, version, workers",
+        "tls, tokens, tracing, trusted_proxies, upstreams, users, version, workers",
         id="unknown",
     ),
     pytest.param(

@@ -7,6 +7,8 @@ from gateway.config.unknown_keys import find_cure
 
 CURES: list[tuple[Path, str, str]] = [
     ((), "route", "did you mean 'routes'?"),
+    ((), "traces", "did you mean 'tracing'?"),
+    ((), "sample", "it belongs under 'tracing'"),
     ((), "reddis", "did you mean 'redis'?"),
     (("tokens",), "isuer", "did you mean 'issuer'?"),
     (("admin",), "tokne", "did you mean 'token'?"),

@@ -103,7 +103,7 @@ def test_a_body_of_exactly_its_limit_is_taken() -> None:
 
 
 def test_chunks_without_extensions_cost_nothing() -> None:
-    """Some clients send a byte a chunk: the cheapest framing is never too much of it."""
+    """DOS-08: some clients send a byte a chunk: the cheapest framing is never too much of it."""
     wire = b"1\r\nx\r\n" * MAX_META_BYTES
 
     assert _feed([wire, LAST_CHUNK])[0] == b"x" * MAX_META_BYTES

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.http1.trace_context import MAX_BYTES, find_trace_id
+from gateway.http1.trace_context import MAX_BYTES, TraceParent, parse_traceparent
 
 TRACE = b"0af7651916cd43dd8448eb211c80319c"
 PARENT = b"b7ad6b7169203331"
@@ -23,12 +23,12 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("value", [GOOD, b"01" + GOOD[2:], b"cc" + GOOD[2:] + b"-what-comes"])
-def test_a_well_formed_context_has_a_trace_id(value: bytes) -> None:
+def test_a_well_formed_context_is_read(value: bytes) -> None:
     """A later version may go on behind the four parts."""
-    assert find_trace_id(value) == TRACE
+    assert parse_traceparent(value) == TraceParent(TRACE, PARENT, b"01")
 
 
 @pytest.mark.parametrize("value", BROKEN)
 def test_anything_else_has_none(value: bytes) -> None:
     """> If parsing fails, the vendor creates a new trace-parent."""
-    assert find_trace_id(value) is None
+    assert parse_traceparent(value) is None

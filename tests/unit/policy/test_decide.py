@@ -136,7 +136,7 @@ def test_options_of_the_gateway_itself_is_answered_here(known: Snapshot) -> None
 def test_the_gateways_own_paths_win_over_every_route(
     path: str, lines: list[bytes], expected: str
 ) -> None:
-    """DESIGN.md section 3."""
+    """DESIGN.md section 3, OPS-18: a route for everything hides none of them."""
     decision = answer(snapshot(route("/**", auth=Auth.NONE)), head(path, *lines))
 
     assert isinstance(decision, Serve | Respond)
@@ -175,7 +175,7 @@ ROUTES = (
     ],
 )
 def test_an_own_path_is_matched_exactly(target: str, expected: str) -> None:
-    """OPS-11: by whole segments, no prefix and no second spelling; all else is for the routes."""
+    """OPS-11, OPS-18: by whole segments, no prefix, no second spelling; the rest is for routes."""
     routes = snapshot(*ROUTES)
     judge = find_judge(routes, request(routes, head(target)))
 

@@ -5,7 +5,7 @@ from ipaddress import ip_network
 
 from gateway.policy.cors import Cors
 from gateway.policy.describe import describe_cors, describe_requirement, describe_route
-from gateway.policy.model import Auth, Endpoint, FieldChanges, Upstream
+from gateway.policy.model import Auth, Endpoint, FieldChanges, HealthCheck, Upstream
 from gateway.policy.peers import AddressSet
 from gateway.policy.rate_limits import RateLimit
 from gateway.policy.requirements import Requirement
@@ -26,7 +26,9 @@ def test_a_route_is_described_whole() -> None:
             strip_prefix=b"/api",
             max_body_bytes=7,
             upstream=Upstream(
-                name="raw", endpoints=(Endpoint("127.0.0.1", 9000), Endpoint("::1", 9))
+                name="raw",
+                endpoints=(Endpoint("127.0.0.1", 9000), Endpoint("::1", 9, weight=2)),
+                health=HealthCheck(path="/up"),
             ),
         )
     )
@@ -40,8 +42,19 @@ def test_a_route_is_described_whole() -> None:
         "require": {},
         "credentials": [str(place) for place in (BEARER, ACCESS_TOKEN, COOKIE, QUERY)],
         "upstream": "raw",
-        "endpoints": ["127.0.0.1:9000", "[::1]:9"],
+        "endpoints": [
+            {"address": "127.0.0.1:9000", "weight": 1},
+            {"address": "[::1]:9", "weight": 2},
+        ],
         "balance": "round_robin",
+        "retries": 1,
+        "health": {
+            "path": "/up",
+            "interval_s": 5.0,
+            "timeout_s": 2.0,
+            "unhealthy_after": 3,
+            "healthy_after": 2,
+        },
         "strip_prefix": "/api",
         "max_body_bytes": 7,
         "claim_headers": {"X-User": "sub", "X-User-Email": "email", "X-User-Roles": "roles"},

@@ -230,3 +230,49 @@ def test_a_rewritten_path_keeps_the_query() -> None:
     rewrite = compile_rewrite("/v2/**", "/a/**")
 
     assert _line("/a/b/?c=/d", rewrite=rewrite) == b"GET /v2/b/?c=/d HTTP/1.1\r\n"
+
+
+SPAN = b"00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01"
+CONTEXT = (
+    b"TraceParent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    b"tracestate: vendor=1",
+)
+
+
+@pytest.mark.parametrize(
+    ("lines", "changes", "parents", "states"),
+    [
+        pytest.param(CONTEXT, None, [SPAN], [b"vendor=1"], id="in-the-parents-place"),
+        pytest.param((), None, [SPAN], [], id="a-new-trace"),
+        pytest.param(CONTEXT[1:], None, [SPAN], [], id="a-state-alone"),
+        pytest.param(
+            CONTEXT, FieldChanges(frozenset((b"x-a",))), [SPAN], [b"vendor=1"], id="other-changes"
+        ),
+        pytest.param(
+            CONTEXT, FieldChanges(frozenset((b"traceparent", b"tracestate"))), [], [], id="removed"
+        ),
+        pytest.param(
+            CONTEXT,
+            FieldChanges(frozenset((b"traceparent",)), (b"Traceparent: x",)),
+            [b"x"],
+            [b"vendor=1"],
+            id="set",
+        ),
+    ],
+)
+def test_our_span_is_the_parent_of_the_services(
+    lines: tuple[bytes, ...],
+    changes: FieldChanges | None,
+    parents: list[bytes],
+    states: list[bytes],
+) -> None:
+    """Each request has its own, though its other fields are remembered; a route may keep it."""
+    known = snapshot(route("/a", auth=Auth.NONE, request_changes=changes))
+    for _ in range(2):
+        asked = request(known, head("/a", b"X-C: 3", *lines))
+        asked.traceparent = SPAN
+        decision = decide(known, asked, NOW_S, NoRevocations())
+
+        assert values_of(decision, "Traceparent") == parents
+        assert values_of(decision, "Tracestate") == states
+        assert values_of(decision, "X-C") == [b"3"]

@@ -11,6 +11,7 @@ from tests.kit.transport import Client
 
 OPEN = route("/open", auth=Auth.NONE)
 CLOSED = route("/p")
+READ_BYTES = 64 * 1024
 
 
 def run(test: Callable[[Client], Awaitable[None]]) -> None:
@@ -66,6 +67,28 @@ def test_a_turn_does_not_read_on_for_a_service_that_is_full() -> None:
         connection.resume_writing()
 
         assert client.transport.is_reading()
+
+    run(test)
+
+
+def test_chunks_of_a_byte_go_on_as_one() -> None:
+    """DOS-08: 100,000 of them; each read is one chunk to the service, so the cost is by bytes."""
+
+    async def test(client: Client) -> None:
+        _, service = client.connect_upstream(OPEN.upstream)
+        client.protocol.data_received(head("/open", b"Transfer-Encoding: chunked", method="POST"))
+        before = len(service.written)
+        chunks = b"1\r\nx\r\n" * 100_000
+        reads = range(0, len(chunks), READ_BYTES)
+        for begin in reads:
+            client.protocol.data_received(chunks[begin : begin + READ_BYTES])
+            await asyncio.sleep(0)
+        client.protocol.data_received(b"0\r\n\r\n")
+
+        sent = service.written[before:]
+        assert sent.count(b"x") == 100_000
+        assert sent.count(b"\r\n") == 2 * len(reads) + 2  # of a chunk, and of the last one
+        assert sent.endswith(b"x\r\n0\r\n\r\n")
 
     run(test)
 

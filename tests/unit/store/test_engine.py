@@ -10,6 +10,7 @@ from gateway.store.engine import Store, StoreLimits
 from gateway.store.faults import StoreBusyError, StoreUnavailableError, UnfitStoreError
 from gateway.store.migrate import open_store
 from gateway.store.tables import revocation_epoch
+from tests.kit.stores import ping
 from tests.unit.store.test_users import ALICE
 
 pytestmark = pytest.mark.anyio
@@ -34,11 +35,6 @@ async def test_a_url_that_names_no_store_is_refused_with_a_cure(url: str) -> Non
         await open_store(url)
 
     assert caught.value.cure in str(caught.value)
-
-
-async def test_a_store_that_answers_is_pinged(store: Store) -> None:
-    """``/readyz`` asks this."""
-    await store.ping()
 
 
 async def test_an_error_in_the_block_takes_everything_back(store: Store) -> None:
@@ -159,7 +155,7 @@ async def test_a_queue_is_bounded(store_url: str, way: str) -> None:
                     pass
         may_end.set()
         await asyncio.gather(*tasks)
-        await store.ping()
+        await ping(store)
 
 
 async def test_a_table_that_is_gone_is_a_fault_and_no_mistake(store: Store) -> None:

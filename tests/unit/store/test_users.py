@@ -108,14 +108,12 @@ async def test_a_hash_is_upgraded_only_in_the_place_of_its_source(store: Store) 
 
 
 async def test_a_user_is_changed(store: Store) -> None:
-    """Grants, the disabled flag and the time before which tokens do not count are kept."""
+    """Grants and the disabled flag are kept."""
     await _add(store, ALICE)
     grants = Grants(roles=("auditor",), scopes=(), attributes={"plan": None})
     async with store.write() as tx:
         assert await users.set_grants(tx, "u-alice", grants, now_s=NOW_S + 1)
         assert await users.set_disabled(tx, "u-alice", disabled=True, now_s=NOW_S + 1)
-        assert await users.set_not_before(tx, "u-alice", not_before_s=NOW_S + 1, now_s=NOW_S + 1)
-        assert not await users.set_not_before(tx, "u-alice", not_before_s=NOW_S, now_s=NOW_S + 2)
         assert not await users.set_disabled(tx, "nobody", disabled=True, now_s=NOW_S)
         found = await users.find_by_id(tx, "u-alice")
 
@@ -125,6 +123,5 @@ async def test_a_user_is_changed(store: Store) -> None:
         scopes=(),
         attributes={"plan": None},
         disabled=True,
-        not_before_s=NOW_S + 1,
         updated_at_s=NOW_S + 1,
     )
