@@ -75,7 +75,7 @@ async def test_a_cancelled_transaction_takes_everything_back(store: Store) -> No
 async def test_a_transaction_ends_at_its_deadline(store_url: str) -> None:
     """Whatever it waits for: when the time is over it is undone, and the store goes on."""
     await (await open_store(store_url)).close()
-    async with Store(store_url, StoreLimits(deadline_s=0.3)) as short:
+    async with Store(store_url, StoreLimits(deadline_s=1.0)) as short:
         with pytest.raises(StoreUnavailableError, match="in time"):
             await _add_and_hang(short)
         async with short.write() as tx:
