@@ -69,7 +69,8 @@ class SharedLimiter:
         from redis.backoff import NoBackoff  # noqa: PLC0415
 
         self._no_script = exceptions.NoScriptError
-        self._faults = (exceptions.RedisError, OSError, ValueError)  # OSError: TimeoutError is one
+        # OSError: TimeoutError is one. RuntimeError: what uvloop says of a transport that is closed.
+        self._faults = (exceptions.RedisError, OSError, ValueError, RuntimeError)
         self._pool: BlockingConnectionPool = BlockingConnectionPool.from_url(
             url,
             max_connections=CONNECTIONS,

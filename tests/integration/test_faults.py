@@ -22,6 +22,7 @@ from tests.kit.foreign import foreign_issuer, foreign_token
 from tests.kit.gateway import GatewayProcess, bearer, configuration
 from tests.kit.key_server import JWKS, KeyServer, key_set, say
 from tests.kit.postgres import PostgresServer, find_binaries
+from tests.kit.redis_server import RedisServer
 from tests.kit.script import OK, respond
 from tests.kit.tokens import signing_key
 from tests.kit.upstream import Upstream
@@ -310,6 +311,65 @@ def test_the_store(
     assert waited_s < RECOVERED_S
     check_recovery(lambda: log_out(stored, f"after {fault}") == (204, ""))
     assert ask(stored.port, "/p", bearer(sid=f"after {fault}")) == (401, "token_revoked")
+
+
+# --- the rate limits that are shared: Redis ---
+
+
+@pytest.fixture(scope="module")
+def counter_link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ChaosProxy, str]]:
+    """What is between the gateway and Redis, and the URL that leads through it."""
+    with (
+        RedisServer(tmp_path_factory.mktemp("redis")) as redis,
+        ChaosProxy(redis.port) as proxy,
+    ):
+        yield proxy, redis.url.replace(f":{redis.port}", f":{proxy.port}")
+
+
+@pytest.fixture(scope="module")
+def limited(
+    counter_link: tuple[ChaosProxy, str],
+    service: Upstream,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[GatewayProcess]:
+    """A gateway that lets nobody through uncounted."""
+    document = configuration(service.port, redis=counter_link[1])
+    limit = {"requests": 10_000, "per": "1h", "key": "sub", "on_redis_failure": "refuse"}
+    document["routes"].append({"path": "/limited", "upstream": "raw", "rate_limit": limit})
+    with GatewayProcess(document, tmp_path_factory.mktemp("limited")) as process:
+        yield process
+        process.check_quiet()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault.REFUSE, Fault.BLACKHOLE, Fault.STALL, Fault.TRICKLE, Fault.RESET, Fault.TRUNCATE,
+        Fault.GARBLE, Fault.HALF_CLOSE,
+    ],
+)  # fmt: skip
+def test_the_counter(
+    limited: GatewayProcess,
+    service: Upstream,
+    counter_link: tuple[ChaosProxy, str],
+    fault: Fault,
+) -> None:
+    """CACHE-10: 503 where nobody may pass uncounted, within a moment; other routes go on."""
+    check_recovery(lambda: ask(limited.port, "/limited", bearer()) == GOOD)
+    counter_link[0].set(fault)
+    try:
+        begun_s = time.monotonic()
+        found = ask(limited.port, "/limited", bearer())
+        took_s = time.monotonic() - begun_s
+        assert ask(limited.port, "/limited") == (401, "credential_missing")
+        assert ask(limited.port, "/p", bearer()) == GOOD
+        check_strangers(limited, service)
+    finally:
+        counter_link[0].set(Fault.NONE)
+
+    assert found == (503, "rate_limit_unavailable")
+    assert took_s < RECOVERED_S
+    check_recovery(lambda: ask(limited.port, "/limited", bearer()) == GOOD)
 
 
 # --- this host ---
