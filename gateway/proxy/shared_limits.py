@@ -69,7 +69,7 @@ class SharedLimiter:
         from redis.backoff import NoBackoff  # noqa: PLC0415
 
         self._no_script = exceptions.NoScriptError
-        # TimeoutError is an OSError; RuntimeError is what uvloop says of a transport that is closed.
+        # TimeoutError is an OSError; RuntimeError is what uvloop says of a closed transport.
         self._faults = (exceptions.RedisError, OSError, ValueError, RuntimeError)
         self._pool: BlockingConnectionPool = BlockingConnectionPool.from_url(
             url,

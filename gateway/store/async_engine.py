@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Dialect, Engine, Executable, RootTransaction
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.util import greenlet_spawn
 
 _Result = TypeVar("_Result")
@@ -84,8 +85,16 @@ async def _end(
     error: BaseException | None,
     traceback: TracebackType | None,
 ) -> None:
-    """Commit, or undo where there is an error, which goes on as it is."""
-    await greenlet_spawn(transaction.__exit__, kind, error, traceback)
+    """Commit, or undo where there is an error, which goes on as it is: the cause is what counts.
+
+    A connection that cannot even undo is used no more.
+    """
+    try:
+        await greenlet_spawn(transaction.__exit__, kind, error, traceback)
+    except SQLAlchemyError:
+        if error is None:
+            raise
+        await greenlet_spawn(transaction.connection.invalidate)
 
 
 async def _finish(begin: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import Connection, event, select, text
+from sqlalchemy.exc import OperationalError
 
 from gateway.store import revocations, users
 from gateway.store.engine import Store, StoreLimits
@@ -80,6 +81,25 @@ async def test_a_transaction_ends_at_its_deadline(store_url: str) -> None:
             await _add_and_hang(short)
         async with short.write() as tx:
             assert await users.add(tx, ALICE)
+
+
+async def test_that_nothing_can_be_undone_hides_no_cause(store_url: str) -> None:
+    """What broke first is what is told; the connection is let go, and the store goes on."""
+    async with await open_store(store_url) as store:
+        with pytest.raises(KeyError, match="the cause"):
+            await _break(store)
+        async with store.write() as tx:
+            assert await users.add(tx, ALICE)
+
+
+async def _break(store: Store) -> None:
+    event.listen(store._engine.sync_engine, "rollback", _fail, once=True)
+    async with store._engine.begin({}):
+        raise KeyError("the cause")
+
+
+def _fail(_: Connection) -> None:
+    raise OperationalError("ROLLBACK", {}, OSError("gone"))
 
 
 async def _add_and_hang(store: Store) -> None:
