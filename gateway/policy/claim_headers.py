@@ -51,10 +51,14 @@ class UnfitClaimError(ValueError):
 class HeaderPlan:
     """The identity headers of a route, in order. Compared by identity, so that it can be a key."""
 
-    __slots__ = ("headers",)
+    __slots__ = ("_steps", "headers")
 
     def __init__(self, headers: tuple[ClaimHeader, ...]) -> None:
         self.headers = headers
+        self._steps = [
+            (header, header.name.encode("ascii") + b": ", _FORMATS[header.format])
+            for header in headers
+        ]
 
     def render(self, claims: Claims) -> bytes:
         """Return the field lines for *claims*, each with its CRLF.
@@ -63,19 +67,22 @@ class HeaderPlan:
             UnfitClaimError: A value has a control byte, or all of them are too long together.
         """
         lines = []
-        for header in self.headers:
+        length = 0
+        for header, start, write in self._steps:
             value = find_claim(claims, header.claim)
             if value is None:
                 value = header.default
             if value is None:
                 continue
             try:
-                text = _FORMATS[header.format](value)
+                text = write(value)
             except (ValueError, RecursionError):  # control byte, lone surrogate; nested too deep
                 raise UnfitClaimError(header.name) from None
-            lines.append(b"%b: %b\r\n" % (header.name.encode("ascii"), text))
-            if sum(map(len, lines)) > MAX_BLOCK_BYTES:
+            line = start + text + b"\r\n"
+            length += len(line)
+            if length > MAX_BLOCK_BYTES:
                 raise UnfitClaimError(header.name)
+            lines.append(line)
         return b"".join(lines)
 
 
@@ -93,11 +100,11 @@ def _plain(value: object) -> str:
 
 
 def _encode(text: str, special: re.Pattern[bytes]) -> bytes:
-    return special.sub(lambda match: _percent(match[0]), text.encode("utf-8"))
+    return special.sub(_percent, text.encode("utf-8"))
 
 
-def _percent(data: bytes) -> bytes:
-    return b"".join(b"%%%02X" % byte for byte in data)
+def _percent(match: re.Match[bytes]) -> bytes:
+    return b"".join(b"%%%02X" % byte for byte in match[0])
 
 
 def _format_base64url_json(value: object) -> bytes:
