@@ -2,6 +2,7 @@
 
 import json
 from base64 import urlsafe_b64decode
+from unittest.mock import Mock
 
 import pytest
 from jwt.exceptions import InvalidKeyError
@@ -27,6 +28,15 @@ def test_a_signature_of_any_shape_is_refused_quietly(algorithm: str, signature: 
     token = resigned(mint(key=signing_key(algorithm)), signature)
 
     assert not _verifies(signing_key(algorithm), token)
+
+
+@pytest.mark.parametrize("error", [InvalidKeyError(), ValueError(), TypeError()], ids=repr)
+def test_a_key_that_the_library_cannot_use_verifies_nothing(error: Exception) -> None:
+    """JWT-22: PyJWT 2.15 lets a TypeError out for some key objects."""
+    verification = signing_key("RS256").verification
+    object.__setattr__(verification, "_algorithm", Mock(verify=Mock(side_effect=error)))
+
+    assert not verification.verifies("RS256", b"a.b", b"x")
 
 
 @pytest.mark.parametrize("named", ALGORITHMS)

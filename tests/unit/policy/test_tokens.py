@@ -59,6 +59,7 @@ def test_a_token_that_has_been_verified_is_remembered() -> None:
     verified = verifier.verify(token, NOW_S)
 
     assert verifier.verify(token, NOW_S + 1) is verified
+    assert verifier.remembered_count == 1
     assert _reason(verifier, token, NOW_S + 600) is Reason.TOKEN_EXPIRED
     assert _reason(verifier, token, NOW_S - 61) is Reason.TOKEN_NOT_YET_VALID
 
