@@ -20,7 +20,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ENCODED: Final = re.compile(rb"[%\x80-\xff]|^ +|(?<! ) +$")
 _ENCODED_IN_LIST: Final = re.compile(rb"[%,\x80-\xff]|^ +|(?<! ) +$")
 
-# Made once: ``json.dumps`` with options makes one each time, half of what these bytes cost.
+# Made once: ``json.dumps`` with options makes one each time, a fifth of what these bytes cost.
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=dict)
 
 MAX_BLOCK_BYTES: Final = 16 * 1024  # of all identity headers; half of what we take as a head
