@@ -91,19 +91,24 @@ class HeaderPlan:
 
 def _format_text(value: object) -> bytes:
     if isinstance(value, list):
-        return b",".join(_encode(_plain(item), _ENCODED_IN_LIST) for item in value)
-    return _encode(_plain(value), _ENCODED)
+        return b",".join([_encode(item, _ENCODED_IN_LIST) for item in value])
+    return _encode(value, _ENCODED)
 
 
-def _plain(value: object) -> str:
+def _encode(value: object, special: re.Pattern[bytes]) -> bytes:
     text = value if isinstance(value, str) else _compact_json(value)
+    if _is_plain(text):
+        return text.encode("ascii")
     if _CONTROL.search(text):
         raise ValueError("control byte")
-    return text
-
-
-def _encode(text: str, special: re.Pattern[bytes]) -> bytes:
     return special.sub(_percent, text.encode("utf-8"))
+
+
+def _is_plain(text: str) -> bool:
+    """Whether nothing of *text* is encoded anywhere; true of nearly all, and soon found out."""
+    if not (text.isascii() and text.isprintable()):
+        return False
+    return "%" not in text and "," not in text and text.strip(" ") == text
 
 
 def _percent(match: re.Match[bytes]) -> bytes:
