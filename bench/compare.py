@@ -89,13 +89,16 @@ class _Comparison:
                 duration_s=WARM_UP_S,
                 token=mint(signer),
             )
+            script = self._scenario.script(signer, folder)
             load = replace(
                 warm_up,
                 duration_s=self._duration_s,
                 path=self._scenario.path or PATH,
                 fields=self._scenario.fields,
-                script=self._scenario.script(signer, folder),
+                script=script,
             )
+            if not self._scenario.once:  # then what is measured shall be known already
+                warm_up = replace(load, duration_s=WARM_UP_S)
             with upstream(folder / "upstream", self._cores.load) as port:
                 if self._scenario.share_of_peak is not None:
                     load = self._held_back(deployment, port, warm_up, load)

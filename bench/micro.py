@@ -200,7 +200,9 @@ def _decide_steps() -> list[Step]:
             raise TypeError("the measured request would not be forwarded")
         call = partial(decide, snapshot, request, NOW_S, revocations)
         steps.append(Step(f"decide, {fields} fields, warm token", call))
-    return steps
+    token = snapshot.verifier.verify(mint(algorithm.signer, NOW_S).encode("ascii"), NOW_S)
+    render = partial(HeaderPlan(CLAIM_HEADERS).render, token.claims)
+    return [*steps, Step("claim headers, new token", render)]
 
 
 def _verify_steps() -> list[Step]:

@@ -18,7 +18,7 @@ from typing import Final
 
 CONFIGS: Final = Path(__file__).parent / "configs"
 BLOB_BYTES: Final = 1024 * 1024  # what the service has at /products/blob
-START_S: Final = 10.0  # until a server must accept connections
+START_S: Final = 30.0  # until a server must accept connections
 STOP_S: Final = 5.0  # until one that was asked to end is killed
 
 _SEARCH_PATH: Final = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))

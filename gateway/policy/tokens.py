@@ -5,11 +5,10 @@ here, by type and by value: PyJWT accepts ``exp`` as a string, duplicate members
 ``typ``.
 """
 
-import binascii
 import json
 import math
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import a2b_base64
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
@@ -26,6 +25,10 @@ MAX_SECONDS: Final = 2**53  # the largest integer that every JSON reader keeps
 _COMPACT: Final = re.compile(rb"([A-Za-z0-9_\-]+)\.([A-Za-z0-9_\-]+)\.([A-Za-z0-9_\-]+)")
 # token68 = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="   -- RFC 9110 section 11.2
 _TOKEN68: Final = re.compile(rb"[A-Za-z0-9\-._~+/]+=*")
+_URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
+# What a part may end with, by its length modulo 4: the bits of its last character that belong to no
+# byte are zero, so that there is one spelling only   -- RFC 4648 section 3.5
+_CANONICAL_ENDS: Final = (b"", b"", b"AQgw", b"AEIMQUYcgkosw048")
 # Members that would let a token bring its own key, or change what is signed (RFC 7515, 7516, 7797).
 _FORBIDDEN_MEMBERS: Final = frozenset(("jku", "jwk", "x5u", "x5c", "crit", "zip", "b64"))
 _ACCESS_TOKEN_TYPES: Final = frozenset(("at+jwt", "application/at+jwt"))  # RFC 9068 section 2.1
@@ -35,6 +38,7 @@ CACHED_TOKENS: Final = (
     8192  # per generation; two generations of 8192 typical tokens are some 40 MiB
 )
 CACHED_TOKEN_BYTES: Final = 4 * 1024  # Envoy's JWT cache takes none above that either
+CACHED_HEADERS: Final = 64  # per generation; there is one for each key, as a rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +75,7 @@ class VerifiedToken:
         self.expires_at_s: int = (
             claims["exp"] + issuer.leeway_s
         )  # the first second it is refused in
-        starts = claims.get("nbf"), claims.get("iat")
-        self.valid_from_s: int = max(s for s in (*starts, 0) if s is not None) - issuer.leeway_s
+        self.valid_from_s: int = max(claims.get("nbf", 0), claims.get("iat", 0)) - issuer.leeway_s
         self.roles = roles_of(claims)
         self.scopes = scopes_of(claims)
         self.rendered: dict[object, bytes] = {}  # identity headers by plan, made at first use
@@ -97,14 +100,16 @@ class TokenVerifier:
 
     What is remembered is keyed by the exact bytes and changes nothing but time: the clock is asked
     anew each time, and all that depends on the route is decided elsewhere. A change of keys comes
-    with a new snapshot, and so with an empty memory.
+    with a new snapshot, and so with an empty memory. Headers are remembered as well, which all
+    tokens of a key share; only those of tokens that verify, so that nobody else fills that memory.
     """
 
-    __slots__ = ("_issuers", "_memo")
+    __slots__ = ("_headers", "_issuers", "_memo")
 
     def __init__(self, issuers: tuple[Issuer, ...]) -> None:
         self._issuers = {issuer.name: issuer for issuer in issuers}
         self._memo: Memo[bytes, VerifiedToken] = Memo(CACHED_TOKENS)
+        self._headers: Memo[bytes, dict[str, Any]] = Memo(CACHED_HEADERS)
 
     @property
     def remembered_count(self) -> int:
@@ -132,20 +137,27 @@ class TokenVerifier:
         return verified
 
     def _verify_signed(self, token: bytes) -> VerifiedToken:
-        header, claims = _parse_token(token)
+        header_text, payload_text, signature_text = _split_token(token)
+        signature = _decode_base64url(signature_text)
+        known = self._headers.find(header_text)
+        header = known or parse_json_object(_decode_base64url(header_text))
+        claims = parse_json_object(_decode_base64url(payload_text))
         algorithm = _check_header(header)
         issuer = self._issuers.get(_text(claims, "iss", Reason.TOKEN_ISSUER))
         if issuer is None:
             raise CredentialError(Reason.TOKEN_ISSUER)
         key = _find_key(issuer, algorithm, header)
-        if not key.verifies(token.decode("ascii")):
+        signed = token[: len(header_text) + 1 + len(payload_text)]
+        if not key.verifies(algorithm, signed, signature):
             raise CredentialError(Reason.TOKEN_SIGNATURE)
+        if known is None:
+            self._headers.add(header_text, header)
         _check_type(header, issuer)
         _check_claims(claims, issuer)
         return VerifiedToken(claims, issuer)
 
 
-def _parse_token(token: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+def _split_token(token: bytes) -> tuple[bytes, ...]:
     if len(token) > MAX_TOKEN_BYTES:
         raise CredentialError(Reason.TOKEN_MALFORMED, "The token is too long.")
     match = _COMPACT.fullmatch(token)
@@ -153,22 +165,15 @@ def _parse_token(token: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
         raise CredentialError(
             Reason.TOKEN_MALFORMED if _TOKEN68.fullmatch(token) else Reason.CREDENTIAL_MALFORMED
         )
-    header, payload, signature = match.groups()
-    _decode_base64url(signature)
-    return parse_json_object(_decode_base64url(header)), parse_json_object(
-        _decode_base64url(payload)
-    )
+    return match.groups()
 
 
 def _decode_base64url(text: bytes) -> bytes:
-    """Decode one part; only the canonical spelling is taken (RFC 4648 section 3.5)."""
-    try:
-        data = urlsafe_b64decode(text + b"=" * (-len(text) % 4))
-    except binascii.Error:
-        raise CredentialError(Reason.TOKEN_MALFORMED) from None
-    if urlsafe_b64encode(data).rstrip(b"=") != text:
+    """Decode one part, which ``_COMPACT`` has matched; only the canonical spelling is taken."""
+    rest = len(text) % 4
+    if rest and text[-1] not in _CANONICAL_ENDS[rest]:
         raise CredentialError(Reason.TOKEN_MALFORMED)
-    return data
+    return a2b_base64(text.translate(_URL_SAFE) + b"=" * (-rest % 4))
 
 
 def parse_json_object(data: bytes) -> dict[str, Any]:

@@ -69,9 +69,15 @@ class _Validator:
 
 
 def _is_head(parser: _ParserType, head: bytes) -> bool:
-    """Whether *head* is one whole head, well-formed."""
-    validator = _Validator(parser)
-    return validator.accepts(head) and validator.done
+    """Whether *head* is one whole head, well-formed: a ``_Validator`` without its calls."""
+    completion = _Completion()
+    try:
+        parser(completion).feed_data(head)
+    except httptools.HttpParserUpgrade:
+        pass  # as above
+    except httptools.HttpParserError:
+        return False
+    return completion.done
 
 
 def read_request_head(head: bytes, snapshot: Snapshot) -> RequestHead:

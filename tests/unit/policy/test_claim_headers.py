@@ -1,5 +1,6 @@
 """Identity headers: how a claim is written, and which one is refused."""
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -65,6 +66,26 @@ def _render(claim: Any, **settings: Any) -> bytes:
 def test_a_claim_is_written_so_that_it_can_be_read_back(claim: Any, value: bytes) -> None:
     """DESIGN.md section 5: text, percent-encoded UTF-8, comma-separated lists, compact JSON."""
     assert _render(claim) == b"X-Claim: " + value + b"\r\n"
+
+
+def test_short_texts_are_written_as_the_rule_says() -> None:
+    """All texts of up to four characters that mean something, alone and in a list."""
+    for length in range(5):
+        for characters in product("aZ~ %,\u00e9", repeat=length):
+            text = "".join(characters)
+            assert _render(text) == _line(text, "%"), text
+            assert _render([text]) == _line(text, "%,"), text
+
+
+def _line(text: str, special: str) -> bytes:
+    ends = len(text) - len(text.lstrip(" ")), len(text.rstrip(" "))
+    value = b"".join(
+        b"".join(b"%%%02X" % byte for byte in character.encode("utf-8"))
+        if not character.isascii() or character in special or not ends[0] <= index < ends[1]
+        else character.encode("ascii")
+        for index, character in enumerate(text)
+    )
+    return b"X-Claim: " + value + b"\r\n"
 
 
 @pytest.mark.parametrize("claim", UNFIT)

@@ -1,5 +1,6 @@
 """Verification; the tables of RFC 8725 are in ``conformance/test_rfc8725_tokens``."""
 
+from base64 import urlsafe_b64decode
 from typing import Any
 
 import pytest
@@ -18,11 +19,19 @@ from tests.kit.tokens import (
     NOW_S,
     REMOVED,
     SigningKey,
+    base64url,
     claims_of,
     issuer_of,
     mint,
+    resigned,
     signing_key,
 )
+
+_BASE64URL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+
+def _lax(text: bytes) -> bytes:
+    return urlsafe_b64decode(text + b"=" * (-len(text) % 4))
 
 
 def _reason(verifier: TokenVerifier, token: bytes, now_s: float = NOW_S) -> Reason | None:
@@ -50,6 +59,7 @@ def test_a_token_that_has_been_verified_is_remembered() -> None:
     verified = verifier.verify(token, NOW_S)
 
     assert verifier.verify(token, NOW_S + 1) is verified
+    assert verifier.remembered_count == 1
     assert _reason(verifier, token, NOW_S + 600) is Reason.TOKEN_EXPIRED
     assert _reason(verifier, token, NOW_S - 61) is Reason.TOKEN_NOT_YET_VALID
 
@@ -74,6 +84,43 @@ def test_long_tokens_are_not_remembered() -> None:
     token = mint({"note": "x" * CACHED_TOKEN_BYTES})
 
     assert verifier.verify(token, NOW_S) is not verifier.verify(token, NOW_S)
+
+
+@pytest.mark.parametrize("part", ["header", "payload", "signature"])
+@pytest.mark.parametrize("note", ["", "n", "nn"])
+def test_each_part_has_one_spelling(part: str, note: str) -> None:
+    """THREATS.md JWT-24: of all last characters that a lax reader reads alike one is taken."""
+    index = ["header", "payload", "signature"].index(part)
+    token = mint({"note": note}, {"note": note})
+    parts = token.split(b".")
+    canonical = parts[index]
+    spelled = [canonical[:-1] + bytes((last,)) for last in _BASE64URL]
+    alike = [text for text in spelled if _lax(text) == _lax(canonical)]
+    taken = []
+    for text in alike:
+        parts[index] = text
+        header, payload, signature = parts
+        if part != "signature":
+            signature = base64url(signing_key().sign(header + b"." + payload))
+        candidate = b".".join((header, payload, signature))
+        if _reason(TokenVerifier((issuer_of(),)), candidate) is None:
+            taken.append(text)
+
+    assert taken == [canonical]
+
+
+def test_a_header_that_is_remembered_excuses_nothing() -> None:
+    """What a token says beside its header is judged anew: key, signature, type, issuer."""
+    foreign = issuer_of(name="https://foreign.test", own=False)
+    verifier = TokenVerifier((issuer_of(), foreign))
+    header = {"typ": "JWT"}
+    good = mint({"iss": foreign.name}, header)
+
+    assert _reason(verifier, good) is None
+    assert _reason(verifier, mint({"iss": foreign.name, "sub": "bob"}, header)) is None
+    assert _reason(verifier, mint(header=header)) is Reason.TOKEN_TYPE
+    assert _reason(verifier, mint({"iss": "https://x"}, header)) is Reason.TOKEN_ISSUER
+    assert _reason(verifier, resigned(good, b"x" * 32)) is Reason.TOKEN_SIGNATURE
 
 
 def test_two_keys_of_one_algorithm_need_a_key_id() -> None:
