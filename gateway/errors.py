@@ -70,6 +70,7 @@ class Reason(StrEnum):
 
     LOGIN_THROTTLED = "login_throttled"
     RATE_LIMITED = "rate_limited"
+    TOO_MANY_WEBSOCKETS = "too_many_websockets"
 
     NOT_IMPLEMENTED = "not_implemented"
     HTTP_VERSION = "http_version"
@@ -146,6 +147,9 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.HEADERS_TOO_LARGE: ReasonInfo(431, "The request head is too large.", closes=True),
     Reason.LOGIN_THROTTLED: ReasonInfo(429, "Too many logins at once; try again later."),
     Reason.RATE_LIMITED: ReasonInfo(429, "Too many requests; try again later."),
+    Reason.TOO_MANY_WEBSOCKETS: ReasonInfo(
+        429, "This user has too many websockets open.", closes=True
+    ),
     Reason.NOT_IMPLEMENTED: ReasonInfo(
         501, "The method or the transfer coding is not implemented.", closes=True
     ),

@@ -284,6 +284,7 @@ def _limits(settings: LimitsSettings) -> Limits:
         tunnel_idle_timeout_s=settings.tunnel_idle_timeout,
         connections=settings.connections,
         connections_per_address=settings.connections_per_address,
+        websockets_per_user=settings.websockets_per_user,
         upstream_wait_s=settings.upstream_wait,
         upstream_pending=settings.upstream_pending,
         upstream_head_bytes=settings.upstream_head,

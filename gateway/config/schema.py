@@ -86,6 +86,10 @@ class LimitsSettings(Section):
         description="Most of one client address, or of an IPv6 /64 (503); 0 is any number. "
         "trusted_proxies and this host are exempt.",
     )
+    websockets_per_user: CountOrZero = Field(
+        default=_LIMITS.websockets_per_user,
+        description="Most websockets of one user: of one issuer and sub (429); 0 is any number.",
+    )
     upstream_wait: Duration = time_field(
         _LIMITS.upstream_wait_s, "Longest wait for a free connection to an endpoint (503)."
     )

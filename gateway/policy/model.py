@@ -104,6 +104,7 @@ class Limits:
     body_rate_bytes: int = 240  # a second, after 10 s of waiting; Kestrel's figure
     connections: int = 10_000  # per worker; Envoy's edge guide: 10,000 a listener
     connections_per_address: int = 256  # per worker; a browser opens 6 to a host; 0: any number
+    websockets_per_user: int = 256  # per worker; as of an address; 0: any number
     upstream_wait_s: float = 1.0  # for a free connection to an endpoint; nginx waits for ever
     upstream_pending: int = 1024  # waiting for one, at each endpoint; Envoy: max_pending 1024
     upstream_head_bytes: int = 64 * 1024  # Envoy: 60 KiB

@@ -16,6 +16,7 @@ from gateway.policy.forwarding import client_of
 from gateway.policy.model import Decision, Forward, Request, Respond, Route, Serve, Snapshot
 from gateway.policy.rate_limits import LOCAL, RateLimit
 from gateway.policy.revoked import Revocations
+from gateway.policy.tokens import VerifiedToken
 from gateway.proxy.body import BodyReader, LengthReader
 from gateway.proxy.bridge import MAX_BODY_BYTES, ControlCall
 from gateway.proxy.deferred import Deferred
@@ -93,10 +94,21 @@ def _exchange(
 ) -> Exchange | Respond:
     if pool is None:
         return Respond(Reason.NO_HEALTHY_ENDPOINT, route=forward.route)
+    is_handshake = forward.accept is not None
+    if is_handshake and _has_many_websockets(worker, forward.token):
+        return Respond(Reason.TOO_MANY_WEBSOCKETS, route=forward.route)
     exchange = Exchange(client, head, forward, pool, record)
-    if forward.route.ends_with_token and forward.token is not None:
+    if is_handshake or forward.route.ends_with_token:
         worker.token_watch.watch(exchange)
     return exchange
+
+
+def _has_many_websockets(worker: Worker, token: VerifiedToken | None) -> bool:
+    """Whether a user may open no more; those without a token are told apart by nothing."""
+    most = worker.snapshot.limits.websockets_per_user
+    if token is None or not most:
+        return False
+    return worker.token_watch.count_websockets(token) >= most
 
 
 def _serve(

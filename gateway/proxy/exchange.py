@@ -243,6 +243,11 @@ class Exchange:
         return not self._client.is_served_by(self)
 
     @property
+    def is_websocket(self) -> bool:
+        """Whether it is the handshake of one."""
+        return self._forward.accept is not None
+
+    @property
     def token(self) -> VerifiedToken | None:
         """What the request was let in by."""
         return self._forward.token

@@ -14,6 +14,7 @@ from gateway.policy.revoked import Revocations
 from gateway.policy.tokens import VerifiedToken
 from gateway.proxy.sweeper import NEVER, Sweeper
 
+User = tuple[str, str]  # whose token it is, by its issuer and ``sub``
 FindEnd = Callable[[VerifiedToken], Reason | None]
 _ANEW: Final = 0.0  # a deadline that has passed at the next look
 
@@ -29,6 +30,11 @@ class LetIn(Protocol):
     @property
     def is_over(self) -> bool:
         """Whether it has ended of itself."""
+        ...
+
+    @property
+    def is_websocket(self) -> bool:
+        """Whether it is a websocket, or asks for one."""
         ...
 
     def on_token_ended(self, reason: Reason) -> None:
@@ -61,30 +67,37 @@ class TokenWatch:
     def __init__(self, sweeper: Sweeper, find_end: FindEnd) -> None:
         self._sweeper = sweeper
         self._find_end = find_end
-        self._watched: set[LetIn] = set()
+        self._watched: dict[User, dict[LetIn, VerifiedToken]] = {}  # none is empty
         self.deadline_s = NEVER
 
     @property
     def count(self) -> int:
         """How many are watched; some may be over."""
-        return len(self._watched)
+        return sum(len(theirs) for theirs in self._watched.values())
+
+    def count_websockets(self, token: VerifiedToken) -> int:
+        """Return how many websockets its user has open, or asks for."""
+        theirs = self._watched.get(_user_of(token), ())
+        return sum(let_in.is_websocket and not let_in.is_over for let_in in theirs)
 
     def watch(self, let_in: LetIn) -> None:
         """End *let_in* when its token does; once it is over it is forgotten at the next look."""
-        if let_in.token is None:
+        token = let_in.token
+        if token is None:
             return
-        self._watched.add(let_in)
+        self._watched.setdefault(_user_of(token), {})[let_in] = token
         self._sweeper.watch(self)
         self.deadline_s = _ANEW
 
     def on_deadline(self) -> None:
         """Look at all, and let go of those that are over."""
         self.deadline_s = _ANEW  # first: what fails below must not be the last look
-        for let_in in tuple(self._watched):
-            if let_in.is_over:
-                self._watched.discard(let_in)
-            elif let_in.token is not None:
-                self._judge(let_in, let_in.token)
+        for theirs in tuple(self._watched.values()):
+            for let_in, token in tuple(theirs.items()):
+                if let_in.is_over:
+                    self._forget(let_in, token)
+                else:
+                    self._judge(let_in, token)
         if not self._watched:
             self._sweeper.forget(self)
             self.deadline_s = NEVER
@@ -95,5 +108,16 @@ class TokenWatch:
             end = self._find_end(token)
         finally:  # where nobody can say, too: then the failure goes on its way, and is told of
             if end is not None:
-                self._watched.discard(let_in)
+                self._forget(let_in, token)
                 let_in.on_token_ended(end)
+
+    def _forget(self, let_in: LetIn, token: VerifiedToken) -> None:
+        user = _user_of(token)
+        theirs = self._watched.get(user, {})
+        theirs.pop(let_in, None)
+        if not theirs:
+            self._watched.pop(user, None)
+
+
+def _user_of(token: VerifiedToken) -> User:
+    return token.issuer.name, str(token.claims.get("sub", ""))

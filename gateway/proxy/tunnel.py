@@ -100,6 +100,11 @@ class Tunnel:
         return 0
 
     @property
+    def is_websocket(self) -> bool:
+        """It is one."""
+        return True
+
+    @property
     def token(self) -> VerifiedToken | None:
         """What it was let in by."""
         return self._forward.token

@@ -4,6 +4,7 @@ import json
 import logging
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ import pytest
 from tests.kit.endpoints import ask, log_in
 from tests.kit.gateway import GatewayProcess, bearer, configuration, mint
 from tests.kit.script import Conversation, await_end, send
-from tests.kit.tunnels import LEEWAY_S, read_to_end, running, service, upstream, wire
+from tests.kit.tunnels import LEEWAY_S, MOST, read_to_end, running, service, upstream, wire
 from tests.kit.upstream import Upstream
 from tests.kit.websocket import MASK, close_code, frame, handshake, note, open_tunnel, switch
 from tests.kit.wire import Wire
@@ -68,6 +69,38 @@ def test_a_tunnel_ends_when_its_session_does(
     assert ended.wait(SOON_S)
     assert close_code(b"".join(heard)) == 1008
     log.info("1008 came %.2f s after the logout was sent", took_s)
+
+
+def test_one_user_has_not_all_websockets(upstream: Upstream, running: GatewayProcess) -> None:
+    """WS-16: 429 for one too many, whoever was only asked for counted; one that ends makes room."""
+    mine = handshake(b"/ws", bearer(sub="many"))
+    with ExitStack() as stack:
+        wires = [stack.enter_context(Wire(running.port)) for _ in range(MOST)]
+        for wire in wires[1:]:
+            upstream.play(switch(), await_end)
+            open_tunnel(wire, mine)
+        upstream.play(await_end)
+        wires[0].send(mine)  # the service does not answer
+        upstream.wait_for_requests(MOST)
+        with Wire(running.port) as late:
+            late.send(mine)
+            refused = late.read_response()
+            assert late.is_ended()
+        with Wire(running.port) as other:
+            upstream.play(switch(), await_end)
+            open_tunnel(other, handshake(b"/ws", bearer(sub="another")))
+        assert (refused.status, refused.reason) == (429, "too_many_websockets")
+        assert len(upstream.requests) == MOST + 1
+
+        wires[1].close()
+        deadline_s = time.monotonic() + SOON_S
+        answer = b""
+        while not answer.startswith(b"HTTP/1.1 101") and time.monotonic() < deadline_s:
+            upstream.play(switch(), await_end)
+            with Wire(running.port) as again:
+                again.send(mine)
+                answer = again.read_until(b"\r\n")
+        assert answer.startswith(b"HTTP/1.1 101")
 
 
 def test_a_frame_at_hand_is_not_cut_into(

@@ -13,6 +13,7 @@ from tests.kit.wire import Wire
 
 # Of the end of a token: its second, and the gateway's leeway on top.
 LEEWAY_S: Final = 1
+MOST: Final = 8  # websockets of one user
 
 
 def document(port: int, folder: Path) -> dict[str, Any]:
@@ -20,7 +21,7 @@ def document(port: int, folder: Path) -> dict[str, Any]:
     document = configuration(port, users=users("alice"), store=store_url(folder))
     document["tokens"] |= {"leeway": f"{LEEWAY_S}s"}
     document["access_log"] = str(folder / "access.log")
-    document["limits"] |= {"tunnel_idle_timeout": "20s"}
+    document["limits"] |= {"tunnel_idle_timeout": "20s", "websockets_per_user": MOST}
     cors = {"origins": ["https://app.test"], "credentials": True}
     document["routes"] += [
         {"path": "/ws/**", "upstream": "raw", "websocket": True, "cors": cors},

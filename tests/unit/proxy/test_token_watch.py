@@ -25,8 +25,9 @@ TOKEN = verified()
 class Stream:
     """Something that goes on until it is told to end."""
 
-    def __init__(self, token: VerifiedToken | None = TOKEN) -> None:
+    def __init__(self, token: VerifiedToken | None = TOKEN, *, is_websocket: bool = False) -> None:
         self.token = token
+        self.is_websocket = is_websocket
         self.is_over = False
         self.ends: list[Reason] = []
 
@@ -127,5 +128,25 @@ def test_a_failure_ends_what_it_met_and_is_not_the_last_look() -> None:
             assert watch.deadline_s < NEVER
 
         assert [stream.ends for stream in streams] == [[Reason.INTERNAL_ERROR]] * 2
+
+    run(test)
+
+
+def test_websockets_are_counted_by_user() -> None:
+    """By issuer and sub; what is over, or is none, does not count."""
+
+    async def test() -> None:
+        watch = TokenWatch(Sweeper(), lambda _: None)
+        again, bob = verified(), TokenVerifier((issuer_of(),)).verify(mint({"sub": "bob"}), NOW_S)
+        streams = [Stream(TOKEN, is_websocket=True), Stream(again, is_websocket=True)]
+        for stream in (*streams, Stream(TOKEN), Stream(bob, is_websocket=True)):
+            watch.watch(stream)
+
+        assert watch.count_websockets(verified()) == 2
+        assert watch.count_websockets(bob) == 1
+        streams[0].is_over = True
+        assert watch.count_websockets(TOKEN) == 1
+        watch.on_deadline()
+        assert (watch.count_websockets(TOKEN), watch.count) == (1, 3)
 
     run(test)
