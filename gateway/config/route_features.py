@@ -36,6 +36,7 @@ def with_features(
         cors=_cors(route, settings.cors, refuse) if settings.cors else None,
         rewrite=_rewrite(settings, refuse),
         response_timeout_s=settings.timeout,
+        max_duration_s=settings.max_duration,
         websocket=settings.websocket,
         ends_with_token=settings.end_with_token,
         rate_limit=_rate_limit(settings, refuse),

@@ -127,6 +127,11 @@ class RouteSettings(Section):
         description="Longest wait for the head of an answer (504), in place of the upstream's "
         "response_timeout.",
     )
+    max_duration: Duration | None = Field(
+        default=None,
+        description="Longest time to the last byte of an answer, or of a websocket (504, or it is "
+        "cut). Without it: any.",
+    )
     auth: Literal["required", "optional", "none"] = Field(
         default="required", description="Whether a credential is asked for."
     )

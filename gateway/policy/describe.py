@@ -67,6 +67,8 @@ def _describe_lifetimes(route: Route) -> dict[str, Any]:
     features: dict[str, Any] = {}
     if route.response_timeout_s is not None:
         features["response_timeout_s"] = route.response_timeout_s
+    if route.max_duration_s is not None:
+        features["max_duration_s"] = route.max_duration_s
     if route.websocket:
         features["websocket"] = True
     if route.ends_with_token:

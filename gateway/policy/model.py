@@ -225,11 +225,15 @@ class Route:
     rate_limit: RateLimit | None = None  # counted where there is state: ``proxy.dispatch``
     websocket: bool = False  # a handshake may become a tunnel
     ends_with_token: bool = False  # an answer that is not complete when its token ends is cut
+    max_duration_s: float | None = None  # what goes on for longer is ended; None: nothing is
     edits_answers: bool = field(init=False, repr=False)  # the heads of the service's answers
+    may_end: bool = field(init=False, repr=False)  # what goes on is judged again and again
 
     def __post_init__(self) -> None:
         edits = self.cors is not None or self.answer_changes is not None
         object.__setattr__(self, "edits_answers", edits)
+        lasts = self.ends_with_token or self.websocket or self.max_duration_s is not None
+        object.__setattr__(self, "may_end", lasts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,12 +94,11 @@ def _exchange(
 ) -> Exchange | Respond:
     if pool is None:
         return Respond(Reason.NO_HEALTHY_ENDPOINT, route=forward.route)
-    is_handshake = forward.accept is not None
-    if is_handshake and _has_many_websockets(worker, forward.token):
+    if forward.accept is not None and _has_many_websockets(worker, forward.token):
         return Respond(Reason.TOO_MANY_WEBSOCKETS, route=forward.route)
     exchange = Exchange(client, head, forward, pool, record)
-    if is_handshake or forward.route.ends_with_token:
-        worker.token_watch.watch(exchange)
+    if forward.route.may_end:
+        worker.end_watch.watch(exchange)
     return exchange
 
 
@@ -108,7 +107,7 @@ def _has_many_websockets(worker: Worker, token: VerifiedToken | None) -> bool:
     most = worker.snapshot.limits.websockets_per_user
     if token is None or not most:
         return False
-    return worker.token_watch.count_websockets(token) >= most
+    return worker.end_watch.count_websockets(token) >= most
 
 
 def _serve(

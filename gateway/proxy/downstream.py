@@ -215,7 +215,7 @@ class Downstream(asyncio.Protocol):
         self._state = TUNNEL
         self._call = self._tunnel = tunnel
         self._worker.tunnels.add(tunnel)
-        self._worker.token_watch.watch(tunnel)
+        self._worker.end_watch.watch(tunnel)
         self._arm()
         self.write(head)
         self.resume_reading()

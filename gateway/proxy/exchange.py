@@ -235,7 +235,7 @@ class Exchange:
         """Take on."""
         self._client.resume_reading()
 
-    # --- from the watch over tokens ---
+    # --- from the watch over ends ---
 
     @property
     def is_over(self) -> bool:
@@ -249,10 +249,11 @@ class Exchange:
 
     @property
     def token(self) -> VerifiedToken | None:
-        """What the request was let in by."""
-        return self._forward.token
+        """What it ends with: a handshake always does, an answer where the route says so."""
+        forward = self._forward
+        return forward.token if forward.route.ends_with_token or self.is_websocket else None
 
-    def on_token_ended(self, reason: Reason) -> None:
+    def on_end(self, reason: Reason) -> None:
         """Cut the answer visibly, or refuse where nothing of it has gone out yet."""
         self.on_client_lost()
         self._connection = None

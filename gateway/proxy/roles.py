@@ -15,7 +15,7 @@ from typing import Protocol
 from gateway.errors import Reason, UpstreamError
 from gateway.http1.response import ResponseHead
 from gateway.policy.model import Route
-from gateway.proxy.token_watch import LetIn
+from gateway.proxy.end_watch import Lasting
 
 
 class Client(Protocol):
@@ -117,8 +117,13 @@ class Call(Protocol):
         ...
 
 
-class Duplex(Call, LetIn, Protocol):
+class Duplex(Call, Lasting, Protocol):
     """What a client speaks with through a tunnel."""
+
+    @property
+    def route(self) -> Route:
+        """Whose tunnel it is."""
+        ...
 
     def on_client_eof(self) -> bool:
         """Take in that the client sends no more; whether it still hears."""

@@ -28,6 +28,7 @@ HALF_CLOSED_S: Final = 10.0  # without a byte from the service, once the client 
 _SWITCHING_PROTOCOLS: Final = 101
 _MASK_BYTES: Final = 4
 _CODES: Final = {
+    Reason.UPSTREAM_TIMEOUT: CloseCode.GOING_AWAY,
     Reason.STORE_UNAVAILABLE: CloseCode.TRY_AGAIN_LATER,
     Reason.INTERNAL_ERROR: CloseCode.TRY_AGAIN_LATER,
 }
@@ -106,7 +107,7 @@ class Tunnel:
 
     @property
     def token(self) -> VerifiedToken | None:
-        """What it was let in by."""
+        """What it ends with."""
         return self._forward.token
 
     def start(self) -> None:
@@ -202,10 +203,10 @@ class Tunnel:
         """Take on."""
         self._client.resume_reading()
 
-    # --- from the watch over tokens, and the sweeper ---
+    # --- from the watch over ends, and the sweeper ---
 
-    def on_token_ended(self, reason: Reason) -> None:
-        """End both sides, and tell them that it was for the token."""
+    def on_end(self, reason: Reason) -> None:
+        """End both sides, and tell them why."""
         self._end(_CODES.get(reason, CloseCode.POLICY_VIOLATION), reason)
 
     def on_deadline(self) -> None:

@@ -17,13 +17,13 @@ from gateway.policy.tokens import VerifiedToken
 from gateway.proxy.admission import Admission, own_room
 from gateway.proxy.answers import Fields
 from gateway.proxy.checks import Checks
+from gateway.proxy.end_watch import EndWatch, find_end
 from gateway.proxy.endpoints import Endpoints
 from gateway.proxy.pool import Pool
 from gateway.proxy.rate_limiter import RateLimiter
 from gateway.proxy.roles import Duplex
 from gateway.proxy.shared_limits import SharedLimiter
 from gateway.proxy.sweeper import Sweeper
-from gateway.proxy.token_watch import TokenWatch, find_end
 
 _PREFIX_BYTES: Final = 6
 
@@ -59,13 +59,13 @@ class Worker:
         "control",
         "date",
         "draining",
+        "end_watch",
         "on_keys_wanted",
         "rate_limiter",
         "revocations",
         "shared_limits",
         "snapshot",
         "sweeper",
-        "token_watch",
         "tunnels",
         "unattended",
     )
@@ -87,7 +87,7 @@ class Worker:
         self.sweeper = sweeper
         self.revocations = revocations
         self.draining = False  # this process is about to end
-        self.token_watch = TokenWatch(sweeper, self._find_end)
+        self.end_watch = EndWatch(sweeper, self._find_end)
         self.tunnels: WeakSet[Duplex] = WeakSet()  # some may be over
         self.unattended: set[asyncio.Task[None]] = set()  # of clients that have gone
         self.on_keys_wanted: Callable[[str], None] = _ignore

@@ -1,4 +1,4 @@
-"""What ends with its token, or with the gateway: THREATS.md A5, WS-10, WS-11 and WS-16."""
+"""What ends with its token, its time or the gateway: THREATS.md WS-10, WS-11, WS-16, DOS-13."""
 
 import json
 import logging
@@ -188,6 +188,47 @@ def test_what_is_not_answered_yet_is_refused_when_the_token_ends(
     assert ask(running, b"POST", b"/logout", token=token).status == 204
 
     assert wire.read_response().reason == "token_revoked"
+
+
+def trickle(talk: Conversation) -> None:
+    """Answer with a byte now and then, for ever."""
+    talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n")
+    while True:
+        talk.send(b".")
+        time.sleep(0.1)
+
+
+def test_an_answer_does_not_take_for_ever(wire: Wire, upstream: Upstream) -> None:
+    """DOS-13: ``max_duration``, however busy the service seems; the answer is visibly cut."""
+    upstream.play(trickle)
+    begun_s = time.monotonic()
+    wire.send(b"GET /brief HTTP/1.1\r\nHost: gw.test\r\n%b\r\n" % bearer())
+    data = read_to_end(wire)
+
+    assert data.startswith(b"HTTP/1.1 200")
+    assert b"...." in data
+    assert 1 <= time.monotonic() - begun_s < SOON_S
+    assert upstream.wait_for_end(upstream.requests[0].connection)
+
+
+def test_an_answer_that_has_not_begun_in_time_is_refused(wire: Wire, upstream: Upstream) -> None:
+    """``max_duration`` ends it before the upstream's ``response_timeout`` would."""
+    upstream.play(await_end)
+    wire.send(b"GET /brief HTTP/1.1\r\nHost: gw.test\r\n%b\r\n" % bearer())
+    response = wire.read_response()
+
+    assert (response.status, response.reason) == (504, "upstream_timeout")
+    assert upstream.wait_for_end(upstream.requests[0].connection)
+
+
+def test_a_tunnel_does_not_take_for_ever(wire: Wire, upstream: Upstream) -> None:
+    """``max_duration`` counts from the switch on; both are told to go."""
+    heard: list[bytes] = []
+    ended = opened(wire, upstream, handshake(b"/brief", bearer()), heard)
+
+    assert close_code(read_to_end(wire)) == 1001
+    assert ended.wait(SOON_S)
+    assert close_code(b"".join(heard)) == 1001
 
 
 def test_a_tunnel_is_told_of_once_at_its_end(

@@ -27,6 +27,7 @@ def document(port: int, folder: Path) -> dict[str, Any]:
         {"path": "/ws/**", "upstream": "raw", "websocket": True, "cors": cors},
         {"path": "/open/**", "upstream": "raw", "websocket": True, "auth": "none"},
         {"path": "/events/**", "upstream": "raw", "end_with_token": True},
+        {"path": "/brief/**", "upstream": "raw", "websocket": True, "max_duration": "1s"},
     ]
     return document
 

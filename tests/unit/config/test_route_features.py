@@ -147,10 +147,10 @@ def test_header_changes_are_compiled(read_more: Read) -> None:
 
 def test_rewrite_and_timeout_are_compiled(read_more: Read) -> None:
     """Captured segments by their place in the path; the time in seconds."""
-    route = compiled(read_more, "  rewrite: /v2/{id}/**\n  timeout: 250ms")
+    route = compiled(read_more, "  rewrite: /v2/{id}/**\n  timeout: 250ms\n  max_duration: 5m")
 
     assert route.rewrite == Rewrite("/v2/{id}/**", (b"v2", 1), 2)
-    assert route.response_timeout_s == 0.25
+    assert (route.response_timeout_s, route.max_duration_s) == (0.25, 300)
 
 
 def test_a_rate_limit_is_compiled(read_more: Read) -> None:

@@ -45,8 +45,8 @@ FAULTS = [
         "  is_protected: true",
         "f:8: routes[0]: unknown key 'is_protected' -> known keys: address_allow, auth, "
         "claim_headers, cors, credentials, end_with_token, forward_credential, hosts, max_body, "
-        "methods, name, path, rate_limit, request_headers, require, response_headers, rewrite, "
-        "strip_prefix, timeout, upstream, websocket",
+        "max_duration, methods, name, path, rate_limit, request_headers, require, "
+        "response_headers, rewrite, strip_prefix, timeout, upstream, websocket",
         id="typo-that-would-open",
     ),
     pytest.param(

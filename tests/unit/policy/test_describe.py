@@ -72,6 +72,7 @@ def test_a_feature_is_told_of_where_a_route_has_it() -> None:
             rate_limit=RateLimit(5, 60, "sub"),
             rewrite=compile_rewrite("/y", "/x"),
             response_timeout_s=1.5,
+            max_duration_s=300,
             websocket=True,
             ends_with_token=True,
             request_changes=FieldChanges(frozenset((b"x-a", b"x-b")), (b"X-A: secret",)),
@@ -89,6 +90,7 @@ def test_a_feature_is_told_of_where_a_route_has_it() -> None:
         "max_age_s": 600,
     }
     assert (described["rewrite"], described["response_timeout_s"]) == ("/y", 1.5)
+    assert described["max_duration_s"] == 300
     assert (described["websocket"], described["end_with_token"]) == (True, True)
     assert described["rate_limit"] == {
         "requests": 5,

@@ -116,7 +116,7 @@ def test_nothing_is_said_behind_a_close_frame() -> None:
         setting = Setting()
         close = frame(b"\x03\xe8", opcode=8)
         setting.connection.data_received(close)
-        setting.tunnel.on_token_ended(Reason.TOKEN_EXPIRED)
+        setting.tunnel.on_end(Reason.TOKEN_EXPIRED)
 
         assert setting.client.transport.written == close
         assert close_code(setting.service.written) == 1008
@@ -130,7 +130,7 @@ def test_nothing_passes_once_it_is_to_end() -> None:
 
     def test() -> None:
         setting = Setting()
-        setting.tunnel.on_token_ended(Reason.TOKEN_REVOKED)
+        setting.tunnel.on_end(Reason.TOKEN_REVOKED)
         setting.client.protocol.data_received(frame(b"late", mask=MASK))
         setting.connection.data_received(frame(b"late"))
 
@@ -150,7 +150,7 @@ def test_frames_that_do_not_end_are_cut() -> None:
         setting = Setting()
         setting.client.protocol.data_received(frame(b"half", mask=MASK)[:-1])
         setting.connection.data_received(frame(b"half")[:-1])
-        setting.tunnel.on_token_ended(Reason.TOKEN_REVOKED)
+        setting.tunnel.on_end(Reason.TOKEN_REVOKED)
         setting.pass_time(END_S)
 
         assert setting.client.transport.aborted
@@ -166,7 +166,7 @@ def test_an_unknown_end_may_be_tried_again() -> None:
 
     def test() -> None:
         setting = Setting()
-        setting.tunnel.on_token_ended(Reason.STORE_UNAVAILABLE)
+        setting.tunnel.on_end(Reason.STORE_UNAVAILABLE)
 
         assert close_code(setting.client.transport.written) == 1013
 

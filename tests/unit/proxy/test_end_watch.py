@@ -1,4 +1,4 @@
-"""gateway.proxy.token_watch: nothing outlives its token, and nobody pays who has none."""
+"""gateway.proxy.end_watch: nothing outlives its token or its time, and nobody else pays."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,9 +8,9 @@ import pytest
 from gateway.errors import ConfigError, Place, Reason
 from gateway.policy.revoked import RevocableToken
 from gateway.policy.tokens import TokenVerifier, VerifiedToken
+from gateway.proxy.end_watch import EndWatch, find_end
 from gateway.proxy.sweeper import NEVER, Sweeper
-from gateway.proxy.token_watch import TokenWatch, find_end
-from tests.kit.policy import Told
+from tests.kit.policy import Told, route
 from tests.kit.tokens import NOW_S, issuer_of, mint
 
 
@@ -25,13 +25,20 @@ TOKEN = verified()
 class Stream:
     """Something that goes on until it is told to end."""
 
-    def __init__(self, token: VerifiedToken | None = TOKEN, *, is_websocket: bool = False) -> None:
+    def __init__(
+        self,
+        token: VerifiedToken | None = TOKEN,
+        *,
+        is_websocket: bool = False,
+        max_duration_s: float | None = None,
+    ) -> None:
+        self.route = route("/", max_duration_s=max_duration_s)
         self.token = token
         self.is_websocket = is_websocket
         self.is_over = False
         self.ends: list[Reason] = []
 
-    def on_token_ended(self, reason: Reason) -> None:
+    def on_end(self, reason: Reason) -> None:
         """Note it."""
         self.ends.append(reason)
 
@@ -80,7 +87,7 @@ def test_each_is_ended_once_and_forgotten() -> None:
 
     async def test() -> None:
         other = verified()
-        watch = TokenWatch(Sweeper(), lambda t: Reason.TOKEN_REVOKED if t is TOKEN else None)
+        watch = EndWatch(Sweeper(), lambda t: Reason.TOKEN_REVOKED if t is TOKEN else None)
         ended, lasting = Stream(), Stream(other)
         watch.watch(ended)
         watch.watch(lasting)
@@ -97,7 +104,7 @@ def test_there_is_no_look_without_anybody_to_look_at() -> None:
     """What is over is let go of; what has no token is never taken."""
 
     async def test() -> None:
-        watch = TokenWatch(Sweeper(), lambda _: None)
+        watch = EndWatch(Sweeper(), lambda _: None)
         watch.watch(Stream(None))
         assert watch.deadline_s == NEVER
         stream = Stream()
@@ -111,6 +118,27 @@ def test_there_is_no_look_without_anybody_to_look_at() -> None:
     run(test)
 
 
+def test_what_has_gone_on_for_its_routes_time_is_ended() -> None:
+    """With a good token or with none; not a moment early."""
+
+    async def test() -> None:
+        sweeper = Sweeper()
+        watch = EndWatch(sweeper, lambda _: None)
+        streams = [Stream(max_duration_s=5), Stream(None, max_duration_s=5)]
+        for stream in streams:
+            watch.watch(stream)
+        sweeper.due_s = sweeper.now_s + 4.9
+        watch.on_deadline()
+        assert [stream.ends for stream in streams] == [[], []]
+        sweeper.due_s = sweeper.now_s + 5
+        watch.on_deadline()
+
+        assert [stream.ends for stream in streams] == [[Reason.UPSTREAM_TIMEOUT]] * 2
+        assert watch.count == 0
+
+    run(test)
+
+
 def test_a_failure_ends_what_it_met_and_is_not_the_last_look() -> None:
     """Fail closed: an unforeseen error is an end, and the others are looked at again."""
 
@@ -118,7 +146,7 @@ def test_a_failure_ends_what_it_met_and_is_not_the_last_look() -> None:
         def fail(_: VerifiedToken) -> Reason | None:
             raise RuntimeError
 
-        watch = TokenWatch(Sweeper(), fail)
+        watch = EndWatch(Sweeper(), fail)
         streams = [Stream(), Stream()]
         for stream in streams:
             watch.watch(stream)
@@ -136,7 +164,7 @@ def test_websockets_are_counted_by_user() -> None:
     """By issuer and sub; what is over, or is none, does not count."""
 
     async def test() -> None:
-        watch = TokenWatch(Sweeper(), lambda _: None)
+        watch = EndWatch(Sweeper(), lambda _: None)
         again, bob = verified(), TokenVerifier((issuer_of(),)).verify(mint({"sub": "bob"}), NOW_S)
         streams = [Stream(TOKEN, is_websocket=True), Stream(again, is_websocket=True)]
         for stream in (*streams, Stream(TOKEN), Stream(bob, is_websocket=True)):

@@ -1,15 +1,17 @@
-"""Ends what outlives its token: tunnels, and answers of routes that say so.
+"""Ends what outlives its token, or the ``max_duration`` of its route: tunnels and long answers.
 
 A request is judged once, when its head is here. What then goes on for hours is judged again, four
-times a second, by the two questions whose answers change: has the token expired, is it revoked.
+times a second, by the questions whose answers change: has the token expired, is it revoked, is its
+time over.
 
 The rule to keep in mind: whoever cannot be judged is ended.
 """
 
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from gateway.errors import ConfigError, Reason
+from gateway.policy.model import Route
 from gateway.policy.revoked import Revocations
 from gateway.policy.tokens import VerifiedToken
 from gateway.proxy.sweeper import NEVER, Sweeper
@@ -19,12 +21,17 @@ FindEnd = Callable[[VerifiedToken], Reason | None]
 _ANEW: Final = 0.0  # a deadline that has passed at the next look
 
 
-class LetIn(Protocol):
-    """Something that was let in by a token and may outlive it."""
+class Lasting(Protocol):
+    """Something that may go on for long."""
+
+    @property
+    def route(self) -> Route:
+        """By which it came."""
+        ...
 
     @property
     def token(self) -> VerifiedToken | None:
-        """What it was let in by; None: anonymous, and so without an end."""
+        """What it ends with; None: no token."""
         ...
 
     @property
@@ -37,9 +44,16 @@ class LetIn(Protocol):
         """Whether it is a websocket, or asks for one."""
         ...
 
-    def on_token_ended(self, reason: Reason) -> None:
-        """End."""
+    def on_end(self, reason: Reason) -> None:
+        """End, for this reason."""
         ...
+
+
+class Until(NamedTuple):
+    """How long something may go on."""
+
+    token: VerifiedToken | None
+    time_s: float  # on the sweeper's clock
 
 
 def find_end(token: VerifiedToken, now_s: float, revocations: Revocations) -> Reason | None:
@@ -54,7 +68,7 @@ def find_end(token: VerifiedToken, now_s: float, revocations: Revocations) -> Re
         return Reason.STORE_UNAVAILABLE
 
 
-class TokenWatch:
+class EndWatch:
     """Looks at all of one worker; costs nothing while there is nobody to look at.
 
     Args:
@@ -67,7 +81,7 @@ class TokenWatch:
     def __init__(self, sweeper: Sweeper, find_end: FindEnd) -> None:
         self._sweeper = sweeper
         self._find_end = find_end
-        self._watched: dict[User, dict[LetIn, VerifiedToken]] = {}  # none is empty
+        self._watched: dict[User, dict[Lasting, Until]] = {}  # none is empty
         self.deadline_s = NEVER
 
     @property
@@ -78,14 +92,15 @@ class TokenWatch:
     def count_websockets(self, token: VerifiedToken) -> int:
         """Return how many websockets its user has open, or asks for."""
         theirs = self._watched.get(_user_of(token), ())
-        return sum(let_in.is_websocket and not let_in.is_over for let_in in theirs)
+        return sum(lasting.is_websocket and not lasting.is_over for lasting in theirs)
 
-    def watch(self, let_in: LetIn) -> None:
-        """End *let_in* when its token does; once it is over it is forgotten at the next look."""
-        token = let_in.token
-        if token is None:
+    def watch(self, lasting: Lasting) -> None:
+        """End it with its token or its time; once it is over it is forgotten at the next look."""
+        token, most_s = lasting.token, lasting.route.max_duration_s
+        if token is None and most_s is None:
             return
-        self._watched.setdefault(_user_of(token), {})[let_in] = token
+        until_s = NEVER if most_s is None else self._sweeper.now_s + most_s
+        self._watched.setdefault(_user_of(token), {})[lasting] = Until(token, until_s)
         self._sweeper.watch(self)
         self.deadline_s = _ANEW
 
@@ -93,31 +108,33 @@ class TokenWatch:
         """Look at all, and let go of those that are over."""
         self.deadline_s = _ANEW  # first: what fails below must not be the last look
         for theirs in tuple(self._watched.values()):
-            for let_in, token in tuple(theirs.items()):
-                if let_in.is_over:
-                    self._forget(let_in, token)
+            for lasting, until in tuple(theirs.items()):
+                if lasting.is_over:
+                    self._forget(lasting, until)
                 else:
-                    self._judge(let_in, token)
+                    self._judge(lasting, until)
         if not self._watched:
             self._sweeper.forget(self)
             self.deadline_s = NEVER
 
-    def _judge(self, let_in: LetIn, token: VerifiedToken) -> None:
+    def _judge(self, lasting: Lasting, until: Until) -> None:
         end: Reason | None = Reason.INTERNAL_ERROR
         try:
-            end = self._find_end(token)
+            end = self._find_end(until.token) if until.token is not None else None
+            if until.time_s <= self._sweeper.due_s:
+                end = Reason.UPSTREAM_TIMEOUT
         finally:  # where nobody can say, too: then the failure goes on its way, and is told of
             if end is not None:
-                self._forget(let_in, token)
-                let_in.on_token_ended(end)
+                self._forget(lasting, until)
+                lasting.on_end(end)
 
-    def _forget(self, let_in: LetIn, token: VerifiedToken) -> None:
-        user = _user_of(token)
+    def _forget(self, lasting: Lasting, until: Until) -> None:
+        user = _user_of(until.token)
         theirs = self._watched.get(user, {})
-        theirs.pop(let_in, None)
+        theirs.pop(lasting, None)
         if not theirs:
             self._watched.pop(user, None)
 
 
-def _user_of(token: VerifiedToken) -> User:
-    return token.issuer.name, str(token.claims.get("sub", ""))
+def _user_of(token: VerifiedToken | None) -> User:
+    return ("", "") if token is None else (token.issuer.name, str(token.claims.get("sub", "")))
