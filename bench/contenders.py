@@ -5,6 +5,7 @@ A new contender is one more entry of ``CONTENDERS`` and one more file in ``bench
 
 import importlib.util
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -70,8 +71,8 @@ class Contender:
             RigError: It did not come up.
         """
         port = free_port()
-        folder = deployment.folder / f"{self.name}-{port}"
-        folder.mkdir()
+        # Not by its port alone, which may be given out again.
+        folder = Path(tempfile.mkdtemp(prefix=f"{self.name}-{port}-", dir=deployment.folder))
         config = folder / self.template
         values: dict[str, object] = {
             "port": port,

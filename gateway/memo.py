@@ -11,14 +11,18 @@ class Memo(Generic[K, V]):
 
     When the recent generation is full it becomes the older one, and what was there is forgotten;
     what is asked for again moves back. So at most twice *entries* are held, and those in use stay.
+
+    What is forgotten is given back one by one, as others come: thousands at once were a pause that
+    clients felt, and their memory was cold before it was used again.
     """
 
-    __slots__ = ("_entries", "_older", "_recent")
+    __slots__ = ("_entries", "_forgotten", "_older", "_recent")
 
     def __init__(self, entries: int) -> None:
         self._entries = entries
         self._recent: dict[K, V] = {}
         self._older: dict[K, V] = {}
+        self._forgotten: dict[K, V] = {}
 
     def __len__(self) -> int:
         return len(self._recent) + len(self._older)
@@ -35,6 +39,9 @@ class Memo(Generic[K, V]):
     def add(self, key: K, value: V) -> None:
         """Remember *value*."""
         if len(self._recent) >= self._entries:
+            self._forgotten = self._older
             self._older = self._recent
             self._recent = {}
+        if self._forgotten:
+            self._forgotten.popitem()
         self._recent[key] = value

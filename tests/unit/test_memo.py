@@ -1,5 +1,7 @@
 """The bounded memory."""
 
+from weakref import WeakSet
+
 import pytest
 
 from gateway.memo import Memo
@@ -33,3 +35,23 @@ def test_no_more_than_two_generations_are_held(entries: int) -> None:
         assert memo.find(number) == number
         memo.find(number // 2)
         assert len(memo) <= 2 * entries
+
+
+class Value:
+    """Something whose end can be seen."""
+
+
+@pytest.mark.parametrize("entries", [1, 2, 7])
+def test_what_is_forgotten_is_given_back_bit_by_bit(entries: int) -> None:
+    """All at once would be a pause; kept for longer it would be memory."""
+    memo: Memo[int, Value] = Memo(entries)
+    alive: WeakSet[Value] = WeakSet()
+    for number in range(20 * entries):
+        before = len(alive)
+        value = Value()
+        alive.add(value)
+        memo.add(number, value)
+        del value
+
+        assert before - len(alive) <= 1
+        assert len(memo) <= len(alive) <= 2 * entries
