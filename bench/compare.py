@@ -9,16 +9,17 @@ import argparse
 import platform
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from bench.check import check
-from bench.contenders import CONTENDERS, PATH, Contender, Deployment
+from bench.contenders import CONTENDERS, GATEWAY, PATH, Contender, Deployment
 from bench.load import Load, Run, measure
 from bench.plot import render_plot
 from bench.report import render_table
-from bench.rig import Cores, RigError, choose_cores, show_progress, upstream
+from bench.rig import Cores, NotUpError, RigError, choose_cores, show_progress, upstream
 from bench.scenarios import SCENARIOS, Scenario
 from bench.tokens import make_signer, mint
 
@@ -51,14 +52,17 @@ def _report(given: Scenario, options: argparse.Namespace) -> None:
     """
     connections = options.connections or given.connections
     scenario = replace(given, connections=connections, baseline=options.baseline or given.baseline)
-    contenders = _find_contenders(options.only.split(",") if options.only else given.contenders)
-    if not contenders:
-        raise RigError("no contender is installed")
-    runs = _Comparison(scenario, contenders, options).take()
+    wanted = _named(options.only.split(",") if options.only else given.contenders)
+    runs = _Comparison(scenario, _installed(wanted), options).take()
+    took_part = [contender for contender in wanted if contender.name in runs]
+    absent = [contender.name for contender in wanted if contender.name not in runs]
     print(f"### {scenario.title}\n\n{describe_setting(scenario, options)}\n")
-    print(render_table(contenders, runs, scenario.baseline), end="\n\n", flush=True)
+    print(render_table(took_part, runs, scenario.baseline), end="\n\n")
+    if absent:
+        print(f"Left out, since not installed or not running here: {', '.join(absent)}.\n")
+    sys.stdout.flush()
     if options.svg is not None:
-        options.svg.write_text(render_plot(contenders, runs), encoding="utf-8")
+        options.svg.write_text(render_plot(took_part, runs), encoding="utf-8")
 
 
 class _Comparison:
@@ -75,14 +79,12 @@ class _Comparison:
 
     def take(self) -> dict[str, list[Run]]:
         """Return the runs of each contender, one per round."""
-        runs: dict[str, list[Run]] = {contender.name: [] for contender in self._contenders}
+        runs: dict[str, list[Run]] = {}
         with tempfile.TemporaryDirectory(prefix="bench-") as name:
             folder = Path(name)
             signer = make_signer(self._scenario.algorithm)
             deployment = Deployment(folder, self._cores.contender, signer=signer)
-            for contender in self._contenders:
-                check(contender, deployment)
-                show_progress(f"{contender.name}: does its work")
+            contenders = _proven(self._contenders, deployment)
             warm_up = Load(
                 core=self._cores.load,
                 connections=self._scenario.connections,
@@ -101,13 +103,13 @@ class _Comparison:
                 warm_up = replace(load, duration_s=WARM_UP_S)
             with upstream(folder / "upstream", self._cores.load) as port:
                 if self._scenario.share_of_peak is not None:
-                    load = self._held_back(deployment, port, warm_up, load)
+                    load = self._held_back(contenders, deployment, port, warm_up, load)
                 for round_number in range(1, self._rounds + 1):
-                    for contender in self._contenders:
+                    for contender in contenders:
                         with contender.deployed(deployment, port) as server:
                             measure(server, warm_up)
                             run = measure(server, load)
-                        runs[contender.name].append(run)
+                        runs.setdefault(contender.name, []).append(run)
                         show_progress(
                             f"round {round_number}: {contender.name}: "
                             f"{run.requests_per_s:,.0f}/s, {run.cpu_us:.1f} us of CPU each, "
@@ -115,10 +117,17 @@ class _Comparison:
                         )
         return runs
 
-    def _held_back(self, deployment: Deployment, port: int, warm_up: Load, load: Load) -> Load:
+    def _held_back(
+        self,
+        contenders: Sequence[Contender],
+        deployment: Deployment,
+        port: int,
+        warm_up: Load,
+        load: Load,
+    ) -> Load:
         """Return *load* with a pause after each answer, for a share of what the slowest can do."""
         peaks = []
-        for contender in self._contenders:
+        for contender in contenders:
             with contender.deployed(deployment, port) as server:
                 measure(server, warm_up)
                 peaks.append(measure(server, replace(warm_up, duration_s=2)).requests_per_s)
@@ -137,20 +146,44 @@ def describe_setting(scenario: Scenario, options: argparse.Namespace) -> str:
     )
 
 
-def _find_contenders(names: tuple[str, ...] | list[str]) -> list[Contender]:
+def _named(names: Sequence[str]) -> list[Contender]:
     unknown = set(names) - {contender.name for contender in CONTENDERS}
     if unknown:
         show_progress(f"unknown contenders: {', '.join(sorted(unknown))}")
+    return [contender for contender in CONTENDERS if contender.name in names]
+
+
+def _installed(contenders: Sequence[Contender]) -> list[Contender]:
     found = []
-    for contender in CONTENDERS:
-        if contender.name not in names:
-            continue
+    for contender in contenders:
         obstacle = contender.find_obstacle()
         if obstacle is None:
             found.append(contender)
         else:
             show_progress(f"{contender.name}: left out, {obstacle}")
     return found
+
+
+def _proven(contenders: Sequence[Contender], deployment: Deployment) -> list[Contender]:
+    """Return those that do their work; who does not come up here, but the gateway, is left out.
+
+    Raises:
+        RigError: One comes up and does not do its work, or none is left.
+    """
+    proven = []
+    for contender in contenders:
+        try:
+            check(contender, deployment)
+        except NotUpError as error:
+            if contender.name == GATEWAY.name:
+                raise
+            show_progress(f"{contender.name}: left out, {error}")
+        else:
+            show_progress(f"{contender.name}: does its work")
+            proven.append(contender)
+    if not proven:
+        raise RigError("no contender is installed")
+    return proven
 
 
 def _parse_options() -> argparse.Namespace:

@@ -30,6 +30,10 @@ class RigError(Exception):
     """The benchmark cannot go on; the text says why."""
 
 
+class NotUpError(RigError):
+    """A program did not come up."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cores:
     """Which core does what."""
@@ -164,14 +168,14 @@ def _await_listening(
     deadline = time.monotonic() + start_s
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RigError(f"{process.args!r} ended at once:\n{_tail(log)}")
+            raise NotUpError(f"{process.args!r} ended at once:\n{_tail(log)}")
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
             time.sleep(0.02)
         else:
             return
-    raise RigError(f"{process.args!r} did not listen within {start_s:.0f} s:\n{_tail(log)}")
+    raise NotUpError(f"{process.args!r} did not listen within {start_s:.0f} s:\n{_tail(log)}")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
