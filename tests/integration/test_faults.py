@@ -19,6 +19,7 @@ import pytest
 
 from tests.kit.chaos import ChaosProxy, Fault
 from tests.kit.foreign import foreign_issuer, foreign_token
+from tests.kit.frozen import freeze
 from tests.kit.gateway import GatewayProcess, bearer, configuration
 from tests.kit.key_server import JWKS, KeyServer, key_set, say
 from tests.kit.postgres import PostgresServer, find_binaries
@@ -189,7 +190,7 @@ class KeyHouse:
         stack.callback(self.frozen.kill)
         assert self.frozen.stdout is not None
         ports = {_FROZEN: int(self.frozen.stdout.readline())}
-        self.frozen.send_signal(signal.SIGSTOP)
+        freeze(self.frozen.pid)
         for fault in _KEY_FAULTS:
             proxy = self.links[fault.name] = stack.enter_context(ChaosProxy(port))
             proxy.set(fault)

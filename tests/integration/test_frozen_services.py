@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 
 from tests.conftest import StartGateway
+from tests.kit.frozen import freeze
 from tests.kit.gateway import GatewayProcess, configuration
 from tests.kit.upstream import Upstream
 from tests.kit.wire import Wire
@@ -87,7 +88,7 @@ def test_a_frozen_service_is_504_in_time_and_back_at_once(
     """DOS-12: within ``response_timeout`` and what the sweeper adds; nothing is ejected."""
     gateway = start(start_gateway, child.port, response_timeout="1s")
     assert ask(gateway) == (200, b"child")
-    child.process.send_signal(signal.SIGSTOP)
+    freeze(child.process.pid)
     begun_s = time.monotonic()
     answers = [ask(gateway)[0] for _ in range(2)]
     took_s = time.monotonic() - begun_s
@@ -104,7 +105,7 @@ def test_health_checks_notice_a_frozen_endpoint_before_its_deadline(
     """Nobody waits for it from then on, and it is back soon after it goes on."""
     gateway = start(start_gateway, child.port, own_upstream.port, health=CHECK)
     wait_until(lambda: ask(gateway) == (200, b"child"))
-    child.process.send_signal(signal.SIGSTOP)
+    freeze(child.process.pid)
     frozen = f":{child.port} is unhealthy: no answer in time"
     known = len(gateway.lines)  # a busy machine may have made it say so before
     wait_until(lambda: any(frozen in line for line in gateway.lines[known:]))

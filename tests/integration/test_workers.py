@@ -14,6 +14,7 @@ from uvicorn.config import STARTUP_FAILURE
 
 from tests.conftest import StartGateway
 from tests.kit.client import LOST, Answer, Client, connected_to_all
+from tests.kit.frozen import freeze
 from tests.kit.gateway import DEADLINE_S, GatewayProcess, configuration, mint
 from tests.kit.script import read_body, send, wait_for
 from tests.kit.upstream import Upstream
@@ -80,7 +81,7 @@ def test_a_worker_that_starts_slowly_is_waited_for(gateway: GatewayProcess) -> N
     known = set(gateway.worker_pids())
     os.kill(min(known), signal.SIGKILL)
     starting = _await_new_worker(gateway, known)
-    os.kill(starting, signal.SIGSTOP)
+    freeze(starting)
     time.sleep(UVICORNS_PATIENCE_S + 1)
     assert starting in gateway.worker_pids()
     os.kill(starting, signal.SIGKILL)

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Self
 
+from tests.kit.frozen import freeze
+
 _DEADLINE_S: Final = 60
 _SETTINGS: Final = "fsync=off synchronous_commit=on full_page_writes=off max_connections=60"
 
@@ -95,9 +97,9 @@ class PostgresServer:
 
     def freeze(self) -> None:
         """Stop all processes of the server in their tracks; its connections stay open."""
-        os.kill(self.pid, signal.SIGSTOP)  # first, so that it makes no more
+        freeze(self.pid)  # first, so that it makes no more
         for pid in self._children():
-            os.kill(pid, signal.SIGSTOP)
+            freeze(pid)
 
     def thaw(self) -> None:
         """Let them go on."""

@@ -11,6 +11,8 @@ from typing import Any, Final, Self
 import pytest
 import redis
 
+from tests.kit.frozen import freeze
+
 DEADLINE_S: Final = 30.0
 PASSWORD: Final = "a-password-of-the-tests"
 
@@ -69,7 +71,7 @@ class RedisServer:
 
     def freeze(self) -> None:
         """Let it take connections and say nothing."""
-        self._process.send_signal(signal.SIGSTOP)
+        freeze(self._process.pid)
 
     def thaw(self) -> None:
         """Let it go on."""

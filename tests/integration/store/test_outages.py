@@ -19,6 +19,7 @@ from gateway.store.engine import Store, StoreLimits
 from gateway.store.faults import StoreUnavailableError
 from gateway.store.migrate import open_store
 from gateway.store.revocations import Revocation, RevocationKind
+from tests.kit.frozen import freeze
 from tests.kit.postgres import PostgresServer, find_binaries
 from tests.kit.stores import NOW_S, ping
 
@@ -91,7 +92,7 @@ async def test_a_server_that_hangs_is_given_up_in_time(own_server: PostgresServe
         ).split()
         stopped = [own_server.pid, *map(int, pids)]
         for pid in stopped:
-            os.kill(pid, signal.SIGSTOP)
+            freeze(pid)
         try:
             async with asyncio.timeout(60):  # a bound for the test, not a promise
                 with pytest.raises(StoreUnavailableError):
