@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from gateway.cli.finding import check_known_without_store, find_user
+from gateway.cli.finding import check_known_without_store, find_names, find_user
 from gateway.cli.given import Scopes, parse_lifetime, parse_scopes
 from gateway.cli.loading import DEFAULT_CONFIG, AsJson, ConfigPath
 from gateway.cli.opening import HEARD, Opened, RefusalError, act, look
@@ -72,7 +72,7 @@ def list_all(
     async def work(opened: Opened) -> list[dict[str, Any]]:
         owner_id = (await find_user(opened, owner)).id if owner else None
         found = await _list_all(opened, owner_id)
-        names = await _names_of(opened, {key.owner_id for key in found})
+        names = await find_names(opened, {key.owner_id for key in found})
         return [{**describe_api_key(key), "username": names.get(key.owner_id)} for key in found]
 
     loaded, listed = look(config, work)
@@ -112,13 +112,6 @@ async def _list_all(opened: Opened, owner_id: str | None) -> list[StoredApiKey]:
         found += page
         if len(page) < _PAGE:
             return found
-
-
-async def _names_of(opened: Opened, user_ids: set[str]) -> dict[str, str]:
-    """Return the names that there are; a user may have gone from the configuration file."""
-    async with opened.desk.store.read() as tx:
-        users = [await opened.desk.accounts.find_by_id(tx, user_id) for user_id in user_ids]
-    return {user.id: user.username for user in users if user is not None}
 
 
 def _row(key: dict[str, Any]) -> list[str]:

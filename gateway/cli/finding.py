@@ -68,6 +68,13 @@ async def find_stored(opened: Opened, username: str) -> StoredUser:
     return user
 
 
+async def find_names(opened: Opened, user_ids: set[str]) -> dict[str, str]:
+    """Return the names of users, by their ids; a user may have gone from the configuration file."""
+    async with opened.desk.store.read() as tx:
+        users = [await opened.desk.accounts.find_by_id(tx, user_id) for user_id in user_ids]
+    return {user.id: user.username for user in users if user is not None}
+
+
 async def find_user(opened: Opened, username: str) -> User:
     """Return a user, wherever they are kept.
 

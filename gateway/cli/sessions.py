@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from gateway.cli.finding import check_known_without_store, find_user
+from gateway.cli.finding import check_known_without_store, find_names, find_user
 from gateway.cli.loading import DEFAULT_CONFIG, AsJson, ConfigPath
 from gateway.cli.opening import HEARD, Opened, RefusalError, act, look
 from gateway.cli.output import print_json, print_line, print_rows, tell_moment
@@ -36,7 +36,7 @@ def list_all(
             found = await opened.desk.sessions.list_of_user(owner.id, opened.now_s)
         else:
             found = await _list_all(opened)
-        names = await _names_of(opened, {session.user_id for session in found})
+        names = await find_names(opened, {session.user_id for session in found})
         return [_describe(session, names.get(session.user_id)) for session in found]
 
     loaded, listed = look(config, work)
@@ -100,13 +100,6 @@ async def _list_all(opened: Opened) -> list[Session]:
         found += page
         if len(page) < _PAGE:
             return found
-
-
-async def _names_of(opened: Opened, user_ids: set[str]) -> dict[str, str]:
-    """Return the names that there are; a user may have gone from the configuration file."""
-    async with opened.desk.store.read() as tx:
-        users = [await opened.desk.accounts.find_by_id(tx, user_id) for user_id in user_ids]
-    return {user.id: user.username for user in users if user is not None}
 
 
 def _describe(session: Session, username: str | None) -> dict[str, Any]:

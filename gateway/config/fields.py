@@ -6,6 +6,7 @@ text as the file has it, so that what a variable held is never quoted (``gateway
 
 import re
 from typing import Annotated, Final
+from urllib.parse import SplitResult, urlsplit
 
 from annotated_types import MinLen
 from pydantic import AfterValidator, BeforeValidator, Strict, WithJsonSchema
@@ -222,6 +223,16 @@ Id = Annotated[str, BeforeValidator(_parse_text), AfterValidator(_check_id), _TE
 Scope = Annotated[str, BeforeValidator(_parse_text), AfterValidator(_check_scope), _TEXT_JSON]
 
 Lenient: Final = Strict(strict=False)  # a YAML list may fill a tuple; its items stay strict
+
+
+def split_url(text: str, *schemes: str) -> SplitResult | None:
+    """Return the parts of a URL of one of *schemes* that names a host; None where it is none."""
+    try:
+        url = urlsplit(text)
+        fits = url.scheme in schemes and bool(url.hostname) and url.port != 0
+    except ValueError:  # of the port
+        return None
+    return url if fits else None
 
 
 def plain(value: object) -> object:

@@ -3,11 +3,11 @@
 import importlib.util
 import re
 from typing import Annotated, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from pydantic import BeforeValidator, SecretStr, WithJsonSchema
 
-from gateway.config.fields import VARIABLE, refusal
+from gateway.config.fields import VARIABLE, refusal, split_url
 from gateway.policy.password_hashes import (
     ACCEPTED_FORMS,
     PasswordHashError,
@@ -63,13 +63,9 @@ def _parse_store(value: object) -> SecretStr:
 
 def _parse_redis(value: object) -> SecretStr:
     text = str(value) if isinstance(value, str) else ""
-    try:
-        url = urlsplit(text)
-        fits = url.scheme in ("redis", "rediss") and bool(url.hostname) and url.port != 0
-    except ValueError:  # of the port
-        url, fits = urlsplit(""), False
+    url = split_url(text, "redis", "rediss")
     # Parameters could switch off what verifies rediss://.
-    if not fits or url.query or url.fragment or _REDIS_PATH.fullmatch(url.path) is None:
+    if url is None or url.query or url.fragment or _REDIS_PATH.fullmatch(url.path) is None:
         raise refusal("this is not the URL of a Redis", _REDIS_CURE)
     if not text.isprintable():
         raise refusal("the URL of Redis has a control character", _REDIS_CURE)

@@ -2,11 +2,10 @@
 
 import importlib.util
 from typing import Annotated, Final
-from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from gateway.config.fields import VARIABLE, Text, refusal
+from gateway.config.fields import VARIABLE, Text, refusal, split_url
 from gateway.config.secrets import Expanded
 from gateway.config.section import Section
 
@@ -16,12 +15,8 @@ _URL_CURE: Final = "write http://host:4318 or https://host/path"
 
 def _parse_otlp(value: object) -> str:
     text = str(value) if isinstance(value, str) else ""
-    try:
-        url = urlsplit(text)
-        fits = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
-    except ValueError:  # of the port
-        url, fits = urlsplit(""), False
-    if not fits or not text.isascii() or not text.isprintable() or " " in text:
+    url = split_url(text, "http", "https")
+    if url is None or not text.isascii() or not text.isprintable() or " " in text:
         raise refusal("this is not the URL of a collector", _URL_CURE)
     if "@" in url.netloc:
         # Not quoted; and a header is what collectors take.

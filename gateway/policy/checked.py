@@ -3,7 +3,7 @@
 Whether they count stands in the store, which no decision may wait for. So a worker remembers, for a
 short while, those that it has looked up (``CheckedCredentials``); what it does not know is neither
 let in nor refused for good: ``UncheckedError`` says so, whoever can look it up does, and decides
-again (``proxy.checking``). Who cannot refuses: the error is a 503.
+again (``proxy.checks``). Who cannot refuses: the error is a 503.
 
 The rule to keep in mind: what is remembered is keyed by a MAC of the whole credential under a key
 of this process, never by the credential; and a revocation is no refusal here but a reason to look
