@@ -24,7 +24,7 @@ RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 
 # All tests wait more than they compute, for deadlines and for processes that start; a file's tests stay together.
-ALL_TESTS := --numprocesses=3 --dist=loadfile --cov --cov-report=term
+ALL_TESTS := --numprocesses=3 --max-worker-restart=1 --dist=loadfile --cov --cov-report=term
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -4,10 +4,12 @@ The process and the service live as long as the session, since starting them tak
 tests; each test gets them with an empty record, and fails when the gateway printed a traceback.
 """
 
+import faulthandler
+import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -25,6 +27,28 @@ settings.load_profile("gateway")
 # A shell that starts us in the background makes us ignore SIGINT; what we start would inherit it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+TEARDOWN_S: Final = 180.0  # what is ended in good order may take two deadlines of a minute
+_STDERR: Final = pytest.StashKey[int]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the true standard error: while tests run, pytest takes what is written to it."""
+    config.stash[_STDERR] = os.dup(2)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    """A teardown that hangs says where, and ends its process; pytest-xdist starts another.
+
+    Once a test has failed, pytest-timeout no longer looks at the clock.
+    """
+    faulthandler.dump_traceback_later(TEARDOWN_S, file=item.config.stash[_STDERR], exit=True)
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 class StartGateway(Protocol):
