@@ -53,6 +53,7 @@ from gateway.lifetime import BACKLOG, Drain, end_with, listening, running
 from gateway.news import ReloadNews
 from gateway.notify import Notifier, keep_beating
 from gateway.observer import Observer
+from gateway.parcel import Parcel
 from gateway.policy.claims import Claims
 from gateway.policy.describe import describe_route
 from gateway.policy.model import Snapshot
@@ -86,13 +87,18 @@ _clock: Final = time.time  # noqa: TID251 (where a worker reads it; all else is 
 class WorkerPlan:
     """What a worker is built from; it can be pickled."""
 
-    config: Config
+    parcel: Parcel[Config]  # large, where there are many routes
     table_path: Path  # of the revocations, made and filled
     keys: tuple[StoredKey, ...] = field(default=(), repr=False)  # none: the configuration has it
     parent_pid: int | None = None  # whose end is this worker's too
     admin_sockets: tuple[socket.socket, ...] = ()
     watch: FileWatch
     notifier: Notifier = field(default_factory=Notifier)  # silent in a worker of several
+
+    @property
+    def config(self) -> Config:
+        """The configuration that it begins with."""
+        return self.parcel.content
 
 
 def uvicorn_config(plan: WorkerPlan, *, workers: int = 1) -> uvicorn.Config:

@@ -35,6 +35,7 @@ from gateway.lifetime import BACKLOG
 from gateway.news import SERVING
 from gateway.notify import find_notifier
 from gateway.observer import check_access_log
+from gateway.parcel import Parcel
 from gateway.process import WorkerPlan, uvicorn_config
 from gateway.proxy.admission import own_room
 from gateway.runtime_dir import runtime_dir
@@ -84,7 +85,7 @@ def serve(path: Path) -> int:
         admin_sockets = [] if admin is None else _listen_all(config, "admin", admin.listen)
         workers = worker_count(config.settings.workers)
         plan = WorkerPlan(
-            config=config,
+            parcel=Parcel(config),
             table_path=directory / _TABLE,
             keys=tuple(keys),
             parent_pid=os.getpid() if workers > 1 else None,

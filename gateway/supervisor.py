@@ -27,6 +27,7 @@ from gateway.notify import Notifier
 from gateway.observe.reloads import ReloadCounts
 from gateway.observe.series import Board
 from gateway.observe.sheets import SheetWriter
+from gateway.parcel import Parcel
 from gateway.process import START_S, WorkerPlan, uvicorn_config
 from gateway.reload import read_again
 
@@ -125,7 +126,7 @@ class Supervisor(Multiprocess):
             self._news.refused(error)
             return
         old = self._plan, self.config
-        self._plan = replace(self._plan, config=config)
+        self._plan = replace(self._plan, parcel=Parcel(config))
         self.config = uvicorn_config(self._plan, workers=self.processes_num)
         replaced = self._replace_workers()
         if replaced == len(self.processes):
