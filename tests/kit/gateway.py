@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -193,8 +194,7 @@ class GatewayProcess:
             AssertionError: One of them had printed a traceback.
         """
         self._end_reading()
-        said = "\n".join(self.lines)
-        assert not any(crash in said for crash in _CRASHES), said
+        self._check_no_crash()
 
     def memory_bytes(self) -> int:
         """Return the resident set of the process."""
@@ -212,15 +212,14 @@ class GatewayProcess:
 
     def check_quiet(self) -> None:
         """Fail where the process has died or has printed a traceback."""
-        said = "\n".join(self.lines)
-        assert not any(crash in said for crash in _CRASHES), said
-        assert self._process.poll() is None, f"the gateway died:\n{said}"
+        self._check_no_crash()
+        assert self._process.poll() is None, f"the gateway died:\n{self._said}"
 
     def wait_for_line(self, text: str) -> None:
         """Wait until the process has said a line with *text* in it."""
         with self._changed:
             found = self._changed.wait_for(lambda: any(text in s for s in self.lines), DEADLINE_S)
-        assert found, "\n".join(self.lines)
+        assert found, self._said
 
     def terminate(self) -> None:
         """Tell the process to end, and do not wait for it; ``stop`` does."""
@@ -242,10 +241,9 @@ class GatewayProcess:
             os.killpg(self.pid, signal.SIGKILL)
             killed = True
         self._end_reading()
-        said = "\n".join(self.lines)
-        assert not any(crash in said for crash in _CRASHES), said
-        assert not died, f"the gateway had died:\n{said}"
-        assert not killed, f"SIGTERM did not end the gateway:\n{said}"
+        self._check_no_crash()
+        assert not died, f"the gateway had died:\n{self._said}"
+        assert not killed, f"SIGTERM did not end the gateway:\n{self._said}"
 
     def _read(self) -> None:
         assert self._process.stderr is not None
@@ -272,14 +270,37 @@ class GatewayProcess:
         if self.port > 0:
             return
         self.kill()
-        raise AssertionError("the gateway did not start:\n" + "\n".join(self.lines))
+        raise AssertionError(f"the gateway did not start:\n{self._said}")
 
     def _end_reading(self) -> None:
-        """Read what the process has said to its end, which is also that of all its workers."""
-        self._process.wait()
-        self._reader.join()
+        """Read what the process has said to its end, which is also that of all its workers.
+
+        Raises:
+            AssertionError: They did not end of themselves in time.
+        """
+        try:
+            self._process.wait(DEADLINE_S)
+            self._reader.join(DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            pass
+        outlived = self._reader.is_alive()
+        if outlived:
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+            self._process.wait(DEADLINE_S)
+            self._reader.join(DEADLINE_S)
+        assert not self._reader.is_alive(), f"killed, it goes on:\n{self._said}"
         assert self._process.stderr is not None
         self._process.stderr.close()
+        assert not outlived, f"it did not end, or not all of it:\n{self._said}"
+
+    def _check_no_crash(self) -> None:
+        said = self._said
+        assert not any(crash in said for crash in _CRASHES), said
+
+    @property
+    def _said(self) -> str:
+        return "\n".join(self.lines)
 
 
 def _is_worker(pid: int) -> bool:
