@@ -204,7 +204,7 @@ def test_health_checks_take_endpoints_out_and_bring_them_back(
     start_gateway: StartGateway, own_upstream: Upstream
 ) -> None:
     """Nobody has to fail first; where no endpoint is well it is 503, and over as soon as one is."""
-    check = {"path": "/up", "interval": "50ms", "timeout": "5s", "unhealthy_after": 2}
+    check = {"path": "/up", "interval": "500ms", "timeout": "500ms", "unhealthy_after": 2}
     gateway = start_gateway(
         balancing(own_upstream.port, health=check)
         | {"admin": {"listen": "127.0.0.1:0", "token": ""}}
