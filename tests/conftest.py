@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.kit.gateway import GatewayProcess, configuration
+from tests.kit.memory import find_memory
 from tests.kit.upstream import Upstream
 from tests.kit.wire import Barrier, Wire
 
@@ -34,8 +35,10 @@ _STDERR: Final = pytest.StashKey[int]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the true standard error: while tests run, pytest takes what is written to it."""
+    """Keep the true standard error, which pytest takes while tests run; find room for files."""
     config.stash[_STDERR] = os.dup(2)
+    if (memory := find_memory()) is not None:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
 
 
 @pytest.hookimpl(wrapper=True)

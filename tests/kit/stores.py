@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 from sqlalchemy import text
 
-from gateway.store.engine import Store
+from gateway.store.engine import Store, StoreLimits
 from gateway.store.migrate import open_store
 from gateway.store.sessions import Session
 from tests.kit.postgres import PostgresServer, find_binaries
@@ -20,6 +20,7 @@ from tests.kit.postgres import PostgresServer, find_binaries
 DATABASES: Final = ("sqlite", "postgresql")
 NOW_S: Final = 1_800_000_000.0
 DAY_S: Final = 86_400.0
+PATIENT: Final = StoreLimits(deadline_s=60.0)  # for hundreds of writers on a busy machine
 
 
 @pytest.fixture
@@ -38,9 +39,11 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-def postgres_url(postgres_server: PostgresServer) -> str:
-    """An empty database of the server."""
-    return postgres_server.create_database(f"test_{secrets.token_hex(8)}")
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """An empty database of the server, gone after the test."""
+    name = f"test_{secrets.token_hex(8)}"
+    yield postgres_server.create_database(name)
+    postgres_server.drop_database(name)
 
 
 @pytest.fixture
@@ -60,7 +63,7 @@ def store_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def store(store_url: str) -> AsyncIterator[Store]:
     """An open store of either kind, with its tables and nothing in them."""
-    async with await open_store(store_url) as opened:
+    async with await open_store(store_url, PATIENT) as opened:
         yield opened
 
 
