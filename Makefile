@@ -26,8 +26,9 @@ PINS := pyproject.toml constraints.txt
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 
-# All tests wait more than they compute, for deadlines and for processes that start; a file's tests stay together.
-ALL_TESTS := --numprocesses=3 --max-worker-restart=1 --dist=loadfile --cov --cov-report=term
+# All tests wait more than they compute, for deadlines and for processes that start; a file's tests stay together, and
+# the files in their order: pytest-xdist's own has those that wait longest at the end, one beside the other.
+ALL_TESTS := --numprocesses=3 --max-worker-restart=1 --dist=loadfile --no-loadscope-reorder --cov --cov-report=term
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

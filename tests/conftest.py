@@ -57,8 +57,8 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
 class StartGateway(Protocol):
     """Starts a gateway of the test's own; it ends with the test."""
 
-    def __call__(self, document: dict[str, Any]) -> GatewayProcess:
-        """Start a gateway with this configuration."""
+    def __call__(self, document: dict[str, Any], *, is_measured: bool = False) -> GatewayProcess:
+        """Start a gateway with this configuration; the rest as ``GatewayProcess``."""
         ...
 
 
@@ -75,7 +75,8 @@ def shared_gateway(
 ) -> Iterator[GatewayProcess]:
     """The gateway of the threat tables."""
     document = configuration(shared_upstream.port)
-    with GatewayProcess(document, tmp_path_factory.mktemp("gateway")) as process:
+    folder = tmp_path_factory.mktemp("gateway")
+    with GatewayProcess(document, folder, is_measured=True) as process:
         process.wait_for_first_hash()  # so that no test's look at its memory meets it
         yield process
 
@@ -112,8 +113,9 @@ def start_gateway(tmp_path: Path) -> Iterator[StartGateway]:
     """Start gateways of the test's own; each is stopped, and must have been quiet."""
     running: list[GatewayProcess] = []
 
-    def start(document: dict[str, Any]) -> GatewayProcess:
-        running.append(GatewayProcess(document, tmp_path / str(len(running))))
+    def start(document: dict[str, Any], *, is_measured: bool = False) -> GatewayProcess:
+        folder = tmp_path / str(len(running))
+        running.append(GatewayProcess(document, folder, is_measured=is_measured))
         return running[-1]
 
     yield start

@@ -49,8 +49,8 @@ def _ask(port: int, path: str, token: str = "") -> Response:
 def start_ready(start_gateway: StartGateway) -> StartGateway:
     """Start gateways of the test's own, and wait until each has the keys of all issuers."""
 
-    def start(document: dict[str, Any]) -> GatewayProcess:
-        gateway = start_gateway(document)
+    def start(document: dict[str, Any], *, is_measured: bool = False) -> GatewayProcess:
+        gateway = start_gateway(document, is_measured=is_measured)
         until_s = time.monotonic() + DEADLINE_S
         while _ask(gateway.admin_port, "/readyz").status != 200:
             assert time.monotonic() < until_s

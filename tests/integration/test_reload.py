@@ -36,7 +36,7 @@ class House:
         self._port = upstream.port
         own = {"admin": {"listen": "127.0.0.1:0"}, "reload_on_change": False}
         self._fixed = own | changes
-        self.gateway = start(self.document())
+        self.gateway = start(self.document(), is_measured=True)
 
     def document(self, **changes: Any) -> dict[str, Any]:
         """Return the configuration, changed."""

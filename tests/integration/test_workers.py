@@ -29,7 +29,7 @@ DONE: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n" + b'{"done":true}
 @pytest.fixture
 def gateway(start_gateway: StartGateway, own_upstream: Upstream) -> GatewayProcess:
     """A gateway with two workers."""
-    return start_gateway(configuration(own_upstream.port, workers=WORKERS))
+    return start_gateway(configuration(own_upstream.port, workers=WORKERS), is_measured=True)
 
 
 def test_a_killed_worker_is_replaced(gateway: GatewayProcess, own_upstream: Upstream) -> None:

@@ -20,6 +20,7 @@ from tests.kit.wire import Wire
 DEADLINE_S: Final = 60.0  # a process starts in half a second, on a busy machine in ten
 _LISTENING: Final = re.compile(r"gateway: listening on https?://\S+:([0-9]+)$")
 ADMIN: Final = "gateway: admin on http://127.0.0.1:"
+_MEASURE: Final = "COVERAGE_PROCESS_CONFIG"  # by which coverage starts in another process
 _CRASHES: Final = ("Traceback (most recent call last)", "Task exception was never retrieved")
 
 ISSUER: Final = "http://gateway.test"
@@ -124,14 +125,22 @@ class GatewayProcess:
         document: Its configuration; ``listen`` should name port 0, and so ``admin`` if it has it.
         folder: Where its file is written, and where it runs.
         program: What Python runs, if not the package itself.
+        is_measured: Whether what it runs counts as covered; a start costs twice as much then.
     """
 
     def __init__(
-        self, document: dict[str, Any], folder: Path, program: Sequence[str] = ("-m", "gateway")
+        self,
+        document: dict[str, Any],
+        folder: Path,
+        program: Sequence[str] = ("-m", "gateway"),
+        *,
+        is_measured: bool = False,
     ) -> None:
         path = write_configuration(folder, document)
         # The folder of the package comes first on the path, so that the gateway can run elsewhere.
         environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+        if not is_measured:
+            environment.pop(_MEASURE, None)
         self._process = subprocess.Popen(
             [sys.executable, *program, "run", "--config", str(path)],
             cwd=folder,
