@@ -24,11 +24,13 @@ kosoku: Final = pytest.importorskip("kosoku", reason=_WHY)
 echo_service: Final = pytest.importorskip("tests.kit.echo_service", reason=_WHY)
 
 
-async def run_cases(url: str) -> dict[str, tuple[str, str]]:
+async def run_cases(
+    url: str, cases: list[str] | None = None, at_once: int = AT_ONCE
+) -> dict[str, tuple[str, str]]:
     """Return the verdict of each case: on the messages, and on the closing handshake."""
     try:
         left_out = [] if WANTED == "all" else SLOW
-        results = await kosoku.run_fuzzingclient(url, None, left_out, AT_ONCE)
+        results = await kosoku.run_fuzzingclient(url, cases, left_out, at_once)
     except kosoku.FailureError as failure:  # some case did not pass: whether it should is not asked
         results = failure.results
     return {each.case_id: _verdict(each) for each in results}
@@ -42,17 +44,25 @@ def _verdict(result: Any) -> tuple[str, str]:
 def test_every_case_has_the_same_verdict_through_the_gateway(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """Each case is a connection of its own, let in by a token."""
+    """Each case is a connection of its own, let in by a token.
+
+    A case has a second or two. Those that differ have it once more, alone: then no other case takes
+    the machine's time.
+    """
 
     async def main() -> None:
         async with echo_service.echoing() as port:
-            directly = await run_cases(f"ws://127.0.0.1:{port}/ws")
+            service = f"ws://127.0.0.1:{port}/ws"
+            directly = await run_cases(service)
             document = configuration(port)
             document["routes"].append({"path": "/ws", "upstream": "raw", "websocket": True})
             starting = asyncio.to_thread(GatewayProcess, document, tmp_path)
             with await starting as gateway:
                 url = f"ws://127.0.0.1:{gateway.port}/ws?access_token={mint()}"
                 through = await run_cases(url)
+                if late := [case for case in directly if through[case] != directly[case]]:
+                    directly |= await run_cases(service, late, 1)
+                    through |= await run_cases(url, late, 1)
         record_property("cases", len(directly))
 
         assert len(directly) > 300
