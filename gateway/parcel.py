@@ -33,10 +33,11 @@ class Parcel(Generic[_Content]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._file is None:
-            self._file = _nameless_file()
-            weakref.finalize(self, self._file.close)
-            reduction.dump(self.content, self._file)
-            self._file.flush()
+            file = _nameless_file()
+            weakref.finalize(self, file.close)
+            reduction.dump(self.content, file)
+            file.flush()
+            self._file = file
         return _unpack, (reduction.DupFd(self._file.fileno()),)
 
 

@@ -30,6 +30,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+DEAF_S: Final = 120.0  # from the timeout that a test should have heard to its process's end
 TEARDOWN_S: Final = 180.0  # what is ended in good order may take two deadlines of a minute
 _STDERR: Final = pytest.StashKey[int]()
 
@@ -42,16 +43,31 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
-    """A teardown that hangs says where, and ends its process; pytest-xdist starts another.
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """A test that does not hear its timeout says where it is, and ends its process.
 
-    Once a test has failed, pytest-timeout no longer looks at the clock.
+    An alarm is an exception wherever the main thread is, which may be where none gets out.
+    pytest-xdist starts another process.
     """
-    faulthandler.dump_traceback_later(TEARDOWN_S, file=item.config.stash[_STDERR], exit=True)
+    marker = item.get_closest_marker("timeout")
+    timeout_s = float(marker.args[0] if marker is not None else item.config.getini("timeout"))
+    _end_after(timeout_s + DEAF_S, item)
     try:
         return (yield)
     finally:
         faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    """So does a teardown that hangs: once a test has failed, nobody looks at the clock any more."""
+    _end_after(TEARDOWN_S, item)
+    return (yield)
+
+
+def _end_after(limit_s: float, item: pytest.Item) -> None:
+    """End this process then, unless told otherwise; it is the last call that counts."""
+    faulthandler.dump_traceback_later(limit_s, file=item.config.stash[_STDERR], exit=True)
 
 
 class StartGateway(Protocol):
